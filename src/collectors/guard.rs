@@ -1,0 +1,274 @@
+//! Runs a collector under a deadline, contains its panics and counts how its runs went.
+//! A run that hangs is left behind on its thread, and no second one is started until it returns.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use smol_str::SmolStr;
+use tracing::{debug, warn};
+
+use super::{Collect, Error, Outcome};
+use crate::{
+    clock::Now,
+    sample::{Batch, Desc, Family, Health, Kind},
+};
+
+const SUCCESS: Desc = Desc {
+    name: "netkestrel_collector_success",
+    kind: Kind::Gauge,
+    labels: &["collector"],
+    help: "Whether the collector's last run succeeded.",
+};
+const DURATION: Desc = Desc {
+    name: "netkestrel_collector_duration_seconds",
+    kind: Kind::Gauge,
+    labels: &["collector"],
+    help: "Duration of the collector's last run.",
+};
+const RUNS: Desc = Desc {
+    name: "netkestrel_collector_runs_total",
+    kind: Kind::Counter,
+    labels: &["collector"],
+    help: "Runs of the collector, on its interval and for scrapes.",
+};
+const FAILURES: Desc = Desc {
+    name: "netkestrel_collector_failures_total",
+    kind: Kind::Counter,
+    labels: &["collector"],
+    help: "Runs of the collector that failed.",
+};
+const TIMEOUTS: Desc = Desc {
+    name: "netkestrel_collector_timeouts_total",
+    kind: Kind::Counter,
+    labels: &["collector"],
+    help: "Runs of the collector that were cut off at their timeout.",
+};
+const MISSED: Desc = Desc {
+    name: "netkestrel_collector_missed_runs_total",
+    kind: Kind::Counter,
+    labels: &["collector"],
+    help: "Runs skipped because the previous one had not finished.",
+};
+const INTERVAL: Desc = Desc {
+    name: "netkestrel_collector_interval_seconds",
+    kind: Kind::Gauge,
+    labels: &["collector"],
+    help: "Configured interval of the collector.",
+};
+const LAST_SUCCESS: Desc = Desc {
+    name: "netkestrel_collector_last_success_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: &["collector"],
+    help: "Unix time of the collector's last successful interval run.",
+};
+const HEALTH: Desc = Desc {
+    name: "netkestrel_health_status",
+    kind: Kind::Gauge,
+    labels: &["component"],
+    help: "Health of a component: 0 ok, 1 warning, 2 critical; absent when unknown.",
+};
+
+/// Metrics about the runs of every collector.
+pub const METRICS: &[&Desc] = &[
+    &SUCCESS,
+    &DURATION,
+    &RUNS,
+    &FAILURES,
+    &TIMEOUTS,
+    &MISSED,
+    &INTERVAL,
+    &LAST_SUCCESS,
+    &HEALTH,
+];
+
+/// A collector with its guard.
+pub struct Guarded {
+    collector: Arc<dyn Collect>,
+    scraping: Arc<AtomicBool>,
+    sampling: Arc<AtomicBool>,
+    stats: Mutex<Stats>,
+}
+
+#[derive(Default)]
+struct Stats {
+    success: bool,
+    duration: Duration,
+    runs: u64,
+    failures: u64,
+    timeouts: u64,
+    missed: u64,
+    last_success: Option<Now>,
+    latest: Option<Arc<Batch>>,
+}
+
+/// How a run ended, apart from what it read.
+enum End<T> {
+    Returned(Outcome<T>),
+    Panicked(String),
+    TimedOut,
+    StillRunning,
+}
+
+impl Guarded {
+    /// Puts `collector` under guard.
+    #[must_use]
+    pub fn new(collector: Arc<dyn Collect>) -> Self {
+        Self {
+            collector,
+            scraping: Arc::default(),
+            sampling: Arc::default(),
+            stats: Mutex::default(),
+        }
+    }
+
+    /// The collector itself.
+    #[must_use]
+    pub fn collector(&self) -> &Arc<dyn Collect> {
+        &self.collector
+    }
+
+    /// The batch of the last interval run that returned in time.
+    #[must_use]
+    pub fn latest(&self) -> Option<Arc<Batch>> {
+        self.stats().latest.clone()
+    }
+
+    /// Reads the sources for one exposition; no families when that fails or takes longer than `deadline`.
+    pub async fn scrape(&self, now: Now, deadline: Duration) -> Vec<Family> {
+        let end = self.run(&self.scraping, deadline, move |c| c.scrape(now)).await;
+        self.settle(end).map(|run| run.data).unwrap_or_default()
+    }
+
+    /// One interval run; `None` when it panicked, was cut off or the one before still hangs.
+    pub async fn sample(&self, now: Now, deadline: Duration) -> Option<Arc<Batch>> {
+        let end = self.run(&self.sampling, deadline, move |c| c.sample(now)).await;
+        let Outcome { data, failures } = self.settle(end)?;
+        let batch = Arc::new(data);
+        let mut stats = self.stats();
+        if failures.is_empty() {
+            stats.last_success = Some(now);
+        }
+        stats.latest = Some(Arc::clone(&batch));
+        Some(batch)
+    }
+
+    /// Metrics about the runs so far, and the health the last fresh batch tells.
+    #[must_use]
+    pub fn families(&self, now: Now) -> Vec<Family> {
+        let stats = self.stats();
+        let name = SmolStr::new_static(self.collector.name());
+        let interval = self.collector.interval();
+        let one = |desc, value| {
+            let mut family = Family::new(desc);
+            family.push([name.clone()], value);
+            family
+        };
+        let mut families = vec![
+            one(&SUCCESS, f64::from(u8::from(stats.success))),
+            one(&DURATION, stats.duration.as_secs_f64()),
+            one(&RUNS, stats.runs as f64),
+            one(&FAILURES, stats.failures as f64),
+            one(&TIMEOUTS, stats.timeouts as f64),
+            one(&MISSED, stats.missed as f64),
+            one(&INTERVAL, interval.as_secs_f64()),
+        ];
+        if let Some(last) = stats.last_success {
+            families.push(one(&LAST_SUCCESS, last.unix_seconds()));
+        }
+        families.push(health(stats.latest.as_deref(), now, interval));
+        families
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        busy: &Arc<AtomicBool>,
+        deadline: Duration,
+        read: impl FnOnce(&dyn Collect) -> Outcome<T> + Send + 'static,
+    ) -> End<T> {
+        if busy.swap(true, Ordering::AcqRel) {
+            return End::StillRunning;
+        }
+        let started = Instant::now();
+        let (collector, busy) = (Arc::clone(&self.collector), Release(Arc::clone(busy)));
+        let task = tokio::task::spawn_blocking(move || {
+            let _release = busy;
+            read(&*collector)
+        });
+        let end = match tokio::time::timeout(deadline, task).await {
+            Ok(Ok(outcome)) => End::Returned(outcome),
+            Ok(Err(error)) => End::Panicked(error.to_string()),
+            Err(_) => End::TimedOut,
+        };
+        self.stats().duration = started.elapsed();
+        end
+    }
+
+    /// Counts and logs how a run ended; returns what it read.
+    fn settle<T>(&self, end: End<T>) -> Option<Outcome<T>> {
+        let name = self.collector.name();
+        let mut stats = self.stats();
+        stats.success = false;
+        if matches!(end, End::StillRunning) {
+            stats.missed += 1;
+            warn!(collector = name, "run skipped: the previous one has not finished");
+            return None;
+        }
+        stats.runs += 1;
+        match end {
+            End::Returned(outcome) => {
+                stats.success = outcome.failures.is_empty();
+                stats.failures += u64::from(!stats.success);
+                outcome.failures.iter().for_each(|error| log_failure(name, error));
+                Some(outcome)
+            }
+            End::Panicked(detail) => {
+                stats.failures += 1;
+                warn!(collector = name, detail, "run panicked");
+                None
+            }
+            End::TimedOut | End::StillRunning => {
+                stats.failures += 1;
+                stats.timeouts += 1;
+                warn!(collector = name, "run cut off at its deadline");
+                None
+            }
+        }
+    }
+
+    fn stats(&self) -> std::sync::MutexGuard<'_, Stats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Clears the busy flag when the run ends, also by a panic.
+struct Release(Arc<AtomicBool>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+fn log_failure(collector: &'static str, error: &Error) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    debug!(collector, %error, cause, "failed to read a source");
+}
+
+fn health(latest: Option<&Batch>, now: Now, interval: Duration) -> Family {
+    let mut family = Family::new(&HEALTH);
+    let fresh = latest.filter(|b| now.instant.saturating_duration_since(b.at.instant) <= interval * 3);
+    for part in fresh.map(|b| b.health.as_slice()).unwrap_or_default() {
+        let code = part.health.map(|health| match health {
+            Health::Ok => 0.0,
+            Health::Warning => 1.0,
+            Health::Critical => 2.0,
+        });
+        family.push_some([SmolStr::new_static(part.component)], code);
+    }
+    family
+}

@@ -1,0 +1,19 @@
+//! NetKestrel watches a network from a host.
+//!
+//! ```text
+//! collectors ──> samples ──┬─> exposition ──> /metrics
+//!  network system devices  └─> rules, history, alerts, notifiers (configuration today, engines to come)
+//! ```
+//!
+//! Imports point one way: later stages know earlier ones. [`app`] alone wires stages together.
+
+pub mod clock;
+pub mod problem;
+pub mod sample;
+pub mod units;
+
+mod sys;
+
+pub mod collectors;
+pub mod logging;
+pub mod web;
