@@ -50,6 +50,8 @@ pub(super) struct Space {
     pub(super) free: Option<u64>,
     /// `None` on filesystems that do not count inodes.
     pub(super) inodes: Option<Inodes>,
+    /// Whether the filesystem itself refuses writes, however it is mounted.
+    pub(super) read_only: bool,
 }
 
 /// Inodes of a filesystem.
@@ -149,6 +151,7 @@ mod tests {
             avail: 300,
             free: Some(400),
             inodes: Some(Inodes { all: 10, free: 4 }),
+            read_only: false,
         };
         let filesystem = |read_only, space| Filesystem {
             disk: "/dev/sda1".into(),
@@ -166,6 +169,7 @@ mod tests {
             avail: 0,
             free: Some(0),
             inodes: None,
+            read_only: false,
         };
         let missing = |why| Some(Observed::Missing(why));
         for (filesystem, usage, inodes, why) in [

@@ -57,6 +57,7 @@ mod tests {
                 avail: 100 - used,
                 free: Some(100 - used),
                 inodes: None,
+                read_only: false,
             }),
         }
     }

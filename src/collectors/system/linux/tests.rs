@@ -9,7 +9,7 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{mounts::View, *};
 use crate::{
     clock::Now,
     collectors::{
@@ -47,6 +47,7 @@ fn space(path: &Path) -> io::Result<Space> {
         avail: 4 * GIB,
         free: Some(5 * GIB),
         inodes,
+        read_only: false,
     };
     match path.to_str() {
         Some("/home") => Err(io::Error::other("stale file handle")),
@@ -391,6 +392,28 @@ fn a_container_shows_the_host() {
         [host.join("root"), host.join("root/srv")]
     );
     assert_eq!(snapshot.os.expect("always told").id, "alpine");
+}
+
+#[test]
+fn a_filesystem_that_the_kernel_made_read_only_is_shown_so() {
+    let refuses_writes: Statvfs = Arc::new(|path: &Path| {
+        let space = space(path)?;
+        Ok(Space {
+            read_only: path == Path::new("/"),
+            ..space
+        })
+    });
+    let reader = Reader::with_statvfs(&paths_of(&data("small")), refuses_writes, Duration::from_mins(1));
+    let collector = Collector::with_reader(&Config::default(), HealthLimits::default(), reader);
+    let families = text(&collector.scrape(at(0)).data);
+    let root = "netkestrel_filesystem_readonly{disk=\"/dev/sda2\",mountpoint=\"/\",fstype=\"ext4\"} 1";
+    assert!(families.contains(root), "though its line in the table says rw");
+    let batch = collector.sample(at(0)).data;
+    assert_eq!(
+        observed(&batch, "filesystem_usage_ratio", "/"),
+        None,
+        "nobody can fill it"
+    );
 }
 
 #[test]

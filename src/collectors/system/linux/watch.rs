@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::fs::StatVfsMountFlags;
 use smol_str::SmolStr;
 use tracing::{debug, info, warn};
 
@@ -180,6 +181,7 @@ pub(super) fn statvfs(path: &Path) -> io::Result<Space> {
             all: stat.f_files,
             free: stat.f_ffree,
         }),
+        read_only: stat.f_flag.contains(StatVfsMountFlags::RDONLY),
     })
 }
 
@@ -197,6 +199,7 @@ mod tests {
         avail: 40,
         free: Some(50),
         inodes: None,
+        read_only: false,
     };
     const PATIENT: Duration = Duration::from_mins(1);
 
