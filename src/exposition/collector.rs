@@ -171,7 +171,7 @@ const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Number {
     fn whole(&self) -> Option<i64> {
-        let whole = self.0.trunc() == self.0 && self.0.abs() <= LARGEST_EXACT;
+        let whole = self.0.fract().abs() < f64::MIN_POSITIVE && self.0.abs() <= LARGEST_EXACT;
         #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]
         whole.then_some(self.0 as i64)
     }

@@ -95,6 +95,11 @@ async fn a_reading_nobody_waits_for_is_forgotten() {
     assert_eq!(deadlines, [LONG, LONG]);
 }
 
+type Row = (
+    &'static [(&'static str, &'static str)],
+    Result<Selection, SelectionError>,
+);
+
 #[test]
 fn selections_are_read_from_the_query() {
     let only = |names: &[&'static str]| Ok(Selection::Only(names.iter().copied().collect()));
@@ -104,7 +109,7 @@ fn selections_are_read_from_the_query() {
             accepted: "`network`, `system`, `devices`".to_owned(),
         })
     };
-    let rows: [(&[(&str, &str)], Result<Selection, SelectionError>); 8] = [
+    let rows: [Row; 8] = [
         (&[], Ok(Selection::All)),
         (&[("foo", "bar")], Ok(Selection::All)),
         (&[("collect[]", "system")], only(&["system"])),

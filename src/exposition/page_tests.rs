@@ -90,7 +90,7 @@ fn text(snapshot: &Snapshot, syntax: Syntax) -> String {
     String::from_utf8(page).expect("is UTF-8")
 }
 
-const AS_TEXT: &str = r##"# HELP netkestrel_cpu_usage_ratio Share of CPU time in use.
+const AS_TEXT: &str = r#"# HELP netkestrel_cpu_usage_ratio Share of CPU time in use.
 # TYPE netkestrel_cpu_usage_ratio gauge
 netkestrel_cpu_usage_ratio 0.25
 # HELP netkestrel_history_write_duration_seconds Time to write.
@@ -121,7 +121,7 @@ netkestrel_network_receive_bytes_per_second_bucket{le="+Inf",interface="eth0"} 2
 # HELP netkestrel_scrape_duration_seconds Time this exposition took.
 # TYPE netkestrel_scrape_duration_seconds gauge
 netkestrel_scrape_duration_seconds 0.002
-"##;
+"#;
 
 #[test]
 fn text_is_what_a_parser_of_version_0_0_4_expects() {
