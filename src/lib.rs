@@ -15,5 +15,6 @@ pub mod units;
 mod sys;
 
 pub mod collectors;
+pub mod exposition;
 pub mod logging;
 pub mod web;
