@@ -16,6 +16,7 @@ mod sys;
 
 pub mod alerts;
 pub mod collectors;
+pub mod config;
 pub mod history;
 pub mod logging;
 pub mod notifiers;
