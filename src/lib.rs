@@ -14,7 +14,12 @@ pub mod units;
 
 mod sys;
 
+pub mod alerts;
 pub mod collectors;
+pub mod config;
 pub mod exposition;
+pub mod history;
 pub mod logging;
+pub mod notifiers;
+pub mod rules;
 pub mod web;
