@@ -15,6 +15,10 @@ pub mod units;
 
 mod sys;
 
+pub mod alerts;
 pub mod collectors;
+pub mod history;
 pub mod logging;
+pub mod notifiers;
+pub mod rules;
 pub mod web;
