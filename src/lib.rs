@@ -7,6 +7,7 @@
 //!
 //! Imports point one way: later stages know earlier ones. [`app`] alone wires stages together.
 
+pub mod build;
 pub mod clock;
 pub mod problem;
 pub mod sample;
