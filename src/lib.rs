@@ -17,6 +17,7 @@ mod sys;
 
 pub mod alerts;
 pub mod collectors;
+pub mod config;
 pub mod history;
 pub mod logging;
 pub mod notifiers;

@@ -10,7 +10,7 @@ use super::{
 use crate::units::HumanDuration;
 
 const MBIT: f64 = 1_000_000.0 / 8.0;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// The built-in rules, in the order in which they are listed.
 #[must_use]
@@ -37,7 +37,7 @@ fn host() -> Vec<Rule> {
         .lasting(MINUTE),
         rising(
             "inodes",
-            "filesystem_files_usage_ratio",
+            "filesystem_inodes_usage_ratio",
             &[(Medium, 0.90), (High, 0.95), (Critical, 0.98)],
             0.85,
         )
@@ -47,7 +47,15 @@ fn host() -> Vec<Rule> {
 
 fn network() -> Vec<Rule> {
     let levels = [(Medium, 100.0 * MBIT), (High, 200.0 * MBIT)];
-    vec![rising("bandwidth", "network_bytes_per_second", &levels, 90.0 * MBIT).lasting(MINUTE)]
+    vec![
+        rising(
+            "bandwidth",
+            "network_total_bytes_per_second",
+            &levels,
+            90.0 * MBIT,
+        )
+        .lasting(MINUTE),
+    ]
 }
 
 fn devices() -> Vec<Rule> {

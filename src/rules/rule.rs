@@ -109,9 +109,9 @@ impl Rule {
             .map(|clear| if clear > 0.0 { clear } else { first / 2.0 });
         let enabled = self.enabled && levels.first().is_some();
         let moved = Self {
+            enabled,
             levels,
             clear,
-            enabled,
             ..self.clone()
         };
         (moved, notes)
@@ -231,7 +231,7 @@ fn unknown_signal(given: &str, known: &[&str]) -> String {
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = near.map_or(String::new(), |(_, name)| format!("; did you mean `{name}`?"));
     format!(
-        "`{}` is not a signal{hint}; accepted: {}",
+        "`{}` is not a signal; accepted: {}{hint}",
         given.escape_debug(),
         known
             .iter()
