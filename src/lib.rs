@@ -18,6 +18,7 @@ mod sys;
 pub mod alerts;
 pub mod collectors;
 pub mod config;
+pub mod exposition;
 pub mod history;
 pub mod logging;
 pub mod notifiers;
