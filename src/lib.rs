@@ -24,3 +24,5 @@ pub mod logging;
 pub mod notifiers;
 pub mod rules;
 pub mod web;
+
+pub mod cli;
