@@ -26,3 +26,4 @@ pub mod rules;
 pub mod web;
 
 pub mod app;
+pub mod cli;
