@@ -12,6 +12,12 @@ use crate::support::{
 const REPETITIONS: usize = 5;
 const WARM_UP: usize = 5;
 
+/// Where `scripts/peers` puts it.
+pub(crate) const NODE_EXPORTER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/target/servers/peers/root/usr/bin/prometheus-node-exporter"
+);
+
 /// The collectors of `node_exporter` that read what our `system` and `network` read.
 pub(crate) const SIX: [&str; 7] = [
     "--collector.disable-defaults",

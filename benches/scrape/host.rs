@@ -1,13 +1,15 @@
 //! Scrapes of this host: the six subsystems that everybody watches, everything we have, and memory after it.
 
-use std::{net::Ipv4Addr, process::Command};
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    process::Command,
+};
 
 use crate::{
-    contest::{Contest, SIX, Side, start_exporter},
+    contest::{Contest, NODE_EXPORTER, SIX, Side, start_exporter},
     support::{
         Result,
-        netkestrel::{Instance, free_address, target},
-        peers,
+        netkestrel::{Instance, program, target},
         report::{Bars, row, table},
     },
 };
@@ -31,10 +33,10 @@ const RESIDENT_MB: f64 = 15.0;
 
 /// Measures against the same collectors, against the defaults, and memory.
 pub(crate) fn measure(bars: &mut Bars) -> Result<()> {
-    let ours = Instance::start(&defaults_with_devices())?;
+    let ours = Instance::launch(Command::new(program()), free_address()?, &defaults_with_devices())?;
     let (six_at, all_at) = (free_address()?, free_address()?);
-    let six = start_exporter(Command::new(peers::node_exporter()), six_at, &SIX)?;
-    let all = start_exporter(Command::new(peers::node_exporter()), all_at, &[])?;
+    let six = start_exporter(Command::new(NODE_EXPORTER), six_at, &SIX)?;
+    let all = start_exporter(Command::new(NODE_EXPORTER), all_at, &[])?;
     let subsystems = "/metrics?collect[]=system&collect[]=network";
     Contest {
         what: "cpu, memory, disk, filesystem, network, load",
@@ -92,6 +94,11 @@ fn defaults_with_devices() -> String {
             "collectors:\n  devices:\n    targets:\n".to_owned(),
             |text, line| text + &line,
         )
+}
+
+/// An address on loopback that nothing listened on a moment ago.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 fn megabytes(bytes: f64) -> String {

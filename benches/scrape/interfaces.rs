@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    contest::{Contest, Side, start_exporter},
-    support::{Result, namespace::Namespace, netkestrel::Instance, peers, report::Bars},
+    contest::{Contest, NODE_EXPORTER, Side, start_exporter},
+    support::{Result, namespace::Namespace, netkestrel::Instance, report::Bars},
 };
 
 const PAIRS: usize = 250;
@@ -24,7 +24,7 @@ pub(crate) fn measure(bars: &mut Bars) -> Result<()> {
     namespace.ip(&pairs()?)?;
     let ours = Instance::start_in(&namespace, "log: {level: error}\n")?;
     let peer_at = SocketAddr::from((Ipv4Addr::LOCALHOST, 9100));
-    let peer = start_exporter(namespace.command(&peers::node_exporter()), peer_at, &NETDEV)?;
+    let peer = start_exporter(namespace.command(NODE_EXPORTER), peer_at, &NETDEV)?;
     namespace.inside(|| {
         Contest {
             what: "501 interfaces",

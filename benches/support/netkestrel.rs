@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::Command,
 };
@@ -26,18 +26,14 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// Starts it in the host's network.
-    pub(crate) fn start(configuration: &str) -> Result<Self> {
-        Self::launch(Command::new(program()), free_address()?, configuration)
-    }
-
     /// Starts it in a namespace.
     pub(crate) fn start_in(namespace: &Namespace, configuration: &str) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 10980));
         Self::launch(namespace.command(&program()), address, configuration)
     }
 
-    fn launch(mut command: Command, address: SocketAddr, configuration: &str) -> Result<Self> {
+    /// Starts what `command` starts.
+    pub(crate) fn launch(mut command: Command, address: SocketAddr, configuration: &str) -> Result<Self> {
         let files = tempfile::tempdir()?;
         let file = files.path().join("netkestrel.yml");
         fs::write(&file, configuration)?;
@@ -55,11 +51,6 @@ impl Instance {
             _files: files,
         })
     }
-}
-
-/// An address on loopback that nothing listened on a moment ago.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// One line of `collectors.devices.targets`.

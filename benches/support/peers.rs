@@ -8,7 +8,11 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Obtains every peer and prints what takes part.
 pub(crate) fn obtain() -> Result<()> {
-    println!("netkestrel {}: {}", env!("CARGO_PKG_VERSION"), netkestrel::program());
+    println!(
+        "netkestrel {}: {}",
+        env!("CARGO_PKG_VERSION"),
+        netkestrel::program()
+    );
     let status = Command::new(format!("{ROOT}/scripts/peers")).status()?;
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
@@ -19,9 +23,4 @@ pub(crate) fn obtain() -> Result<()> {
     } else {
         Err("scripts/peers did not obtain every peer".into())
     }
-}
-
-/// Path of `node_exporter`.
-pub(crate) fn node_exporter() -> String {
-    format!("{ROOT}/target/servers/peers/root/usr/bin/prometheus-node-exporter")
 }
