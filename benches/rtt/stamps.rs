@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     io::IoSliceMut,
+    iter,
     net::Ipv4Addr,
     os::fd::AsRawFd,
     sync::mpsc::{self, Receiver, Sender},
@@ -19,10 +20,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
     echo::{self, Kind, Probe},
-    support::Result,
+    support::{Result, pause},
 };
 
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// The socket is emptied this often and never waited for: to wake a waiting thread for each packet would take
+/// the kernel longer than what is measured, between our stamp and the device's.
+const ROUND: Duration = Duration::from_millis(20);
 
 /// One round trip as the kernel saw it.
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +52,11 @@ impl Listener {
         let thread = thread::spawn(move || {
             let mut sent = HashMap::new();
             while !matches!(stopped.try_recv(), Err(mpsc::TryRecvError::Disconnected)) {
-                if let Some(trip) = receive(&socket).and_then(|packet| complete(&mut sent, packet)) {
-                    let _ = log.send(trip);
-                }
+                pause(ROUND);
+                let completed =
+                    iter::from_fn(|| receive(&socket)).filter_map(|packet| complete(&mut sent, &packet));
+                // Nobody listens any more only while everything ends.
+                completed.for_each(|trip| drop(log.send(trip)));
             }
         });
         Ok(Self {
@@ -71,23 +76,26 @@ impl Drop for Listener {
     }
 }
 
-/// An echo and when it passed the device.
-type Stamped = (Kind, Probe, Duration);
+/// A packet and when it passed the device.
+struct Stamped {
+    packet: Vec<u8>,
+    stamp: Duration,
+}
 
 /// A packet socket without link header. Only a socket for all protocols sees what leaves.
 fn open() -> Result<Socket> {
     let all = u16::try_from(libc::ETH_P_ALL)?.to_be();
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(Protocol::from(i32::from(all))))?;
     setsockopt(&socket, ReceiveTimestampns, &true)?;
-    socket.set_read_timeout(Some(LONGEST_WAIT))?;
+    socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-/// The next echo, unless something else or nothing came.
+/// The next packet, if there is one.
 fn receive(socket: &Socket) -> Option<Stamped> {
-    let mut buffer = [0; 2048];
+    let mut packet = vec![0; 2048];
     let mut control = nix::cmsg_space!(TimeSpec);
-    let mut parts = [IoSliceMut::new(&mut buffer)];
+    let mut parts = [IoSliceMut::new(&mut packet)];
     let message = recvmsg::<()>(
         socket.as_raw_fd(),
         &mut parts,
@@ -100,21 +108,23 @@ fn receive(socket: &Socket) -> Option<Stamped> {
         ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
         _ => None,
     })?;
-    let (kind, probe) = echo::parse(buffer.get(..length)?)?;
-    Some((kind, probe, stamp))
+    packet.truncate(length);
+    Some(Stamped { packet, stamp })
 }
 
-fn complete(sent: &mut HashMap<Probe, Duration>, (kind, probe, stamp): Stamped) -> Option<Trip> {
+/// Remembers a request; with its reply the trip is complete.
+fn complete(sent: &mut HashMap<Probe, Duration>, Stamped { packet, stamp }: &Stamped) -> Option<Trip> {
+    let (kind, probe) = echo::parse(packet)?;
     match kind {
         Kind::Request => {
-            sent.insert(probe, stamp);
+            sent.insert(probe, *stamp);
             None
         }
         Kind::Reply => {
             let took = stamp.checked_sub(sent.remove(&probe)?)?;
             Some(Trip {
                 target: probe.target,
-                arrived: stamp,
+                arrived: *stamp,
                 took,
             })
         }

@@ -37,7 +37,10 @@ impl Instance {
         let files = tempfile::tempdir()?;
         let file = files.path().join("netkestrel.yml");
         fs::write(&file, configuration)?;
+        // Nothing in the environment may configure what is measured.
         command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .arg("--config.file")
             .arg(&file)
             .arg("--data-dir")
