@@ -25,4 +25,5 @@ pub mod notifiers;
 pub mod rules;
 pub mod web;
 
+pub mod app;
 pub mod cli;
