@@ -184,7 +184,8 @@ fn add_pair() {
     }
     ip(&["link", "add", "nkna", "type", "veth", "peer", "name", "nknb"]);
     ip(&["link", "set", "nknb", "address", "02:00:00:00:00:02"]);
-    for name in ["nkna", "nknb"] {
+    // The sender comes second: its carrier is then there when it is switched on, not some time later.
+    for name in ["nknb", "nkna"] {
         ip(&["link", "set", name, "up"]);
     }
     ip(&["address", "add", "10.99.0.1/24", "dev", "nkna"]);
