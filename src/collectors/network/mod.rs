@@ -32,7 +32,7 @@ use self::{
 use super::{Collect, Context, Error, HealthLimits, Outcome};
 use crate::{
     clock::Now,
-    sample::{Batch, ComponentHealth, Family, Health, Reading},
+    sample::{Batch, ComponentHealth, Family, Health, Kind, Reading},
 };
 
 const NAME: &str = "network";
@@ -118,7 +118,11 @@ impl Collect for Collector {
         let settings = self.settings.load();
         let watched = |interface: &&Interface| settings.filter.watches(&interface.link.name);
         let interfaces: Vec<&Interface> = snapshot.interfaces.iter().filter(watched).collect();
-        Outcome::ok(families::families(&interfaces, &lock(&self.track)))
+        let mut families = families::families(&interfaces, &lock(&self.track));
+        if !settings.config.histograms {
+            families.retain(|family| !matches!(family.desc.kind, Kind::Histogram(_)));
+        }
+        Outcome::ok(families)
     }
 
     fn sample(&self, now: Now) -> Outcome<Batch> {
