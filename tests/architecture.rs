@@ -27,7 +27,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("web", &["exposition", "history", "alerts", "build"]),
     (
         "config",
-        &["alerts", "collectors", "history", "logging", "notifiers", "rules", "web"],
+        &[
+            "alerts",
+            "collectors",
+            "history",
+            "logging",
+            "notifiers",
+            "rules",
+            "web",
+        ],
     ),
 ];
 
@@ -62,7 +70,11 @@ fn unsafe_code_lives_in_sys_alone() {
     let outside: Vec<_> = sources(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
         .into_iter()
         .filter(|file| module_of(file) != "sys")
-        .filter(|file| fs::read_to_string(file).expect("sources are readable").contains("unsafe_code"))
+        .filter(|file| {
+            fs::read_to_string(file)
+                .expect("sources are readable")
+                .contains("unsafe_code")
+        })
         .collect();
     assert!(outside.is_empty(), "lifted the lint outside src/sys: {outside:?}");
 }
@@ -98,7 +110,11 @@ fn sources(folder: PathBuf) -> Vec<PathBuf> {
 fn module_of(file: &Path) -> String {
     let below = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let first = below.expect("a source file").components().next().expect("a name");
-    first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+    first
+        .as_os_str()
+        .to_string_lossy()
+        .trim_end_matches(".rs")
+        .to_owned()
 }
 
 /// Names of our own top-level modules that the text uses: `crate::name` and those in `use crate::{a, b::c}`.

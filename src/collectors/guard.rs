@@ -323,10 +323,13 @@ mod tests {
     fn told(guarded: &Guarded, now: Now) -> Vec<(&'static str, f64)> {
         let numbers = guarded.families(now).into_iter().flat_map(|family| {
             let name = family.desc.name.trim_start_matches("netkestrel_collector_");
-            family.points.into_iter().filter_map(move |point| match point.value {
-                crate::sample::Value::Number(value) if value != 0.0 => Some((name, value)),
-                _ => None,
-            })
+            family
+                .points
+                .into_iter()
+                .filter_map(move |point| match point.value {
+                    crate::sample::Value::Number(value) if value != 0.0 => Some((name, value)),
+                    _ => None,
+                })
         });
         numbers
             .filter(|(name, _)| !["duration_seconds", "interval_seconds"].contains(name))
@@ -338,8 +341,14 @@ mod tests {
         let guarded = guarded(|| panic!("on purpose"));
         let now = Clock::System.now();
         assert!(guarded.scrape(now, Duration::from_secs(5)).await.is_empty());
-        assert!(guarded.scrape(now, Duration::from_secs(5)).await.is_empty(), "and not the next one");
-        assert_eq!(told(&guarded, now), [("runs_total", 2.0), ("failures_total", 2.0)]);
+        assert!(
+            guarded.scrape(now, Duration::from_secs(5)).await.is_empty(),
+            "and not the next one"
+        );
+        assert_eq!(
+            told(&guarded, now),
+            [("runs_total", 2.0), ("failures_total", 2.0)]
+        );
     }
 
     #[tokio::test]
@@ -382,17 +391,24 @@ mod tests {
         });
         let now = Clock::System.now();
         assert_eq!(guarded.scrape(now, Duration::from_secs(5)).await.len(), 1);
-        assert_eq!(told(&guarded, now), [("runs_total", 1.0), ("failures_total", 1.0)]);
+        assert_eq!(
+            told(&guarded, now),
+            [("runs_total", 1.0), ("failures_total", 1.0)]
+        );
     }
 
     #[tokio::test]
     async fn health_vanishes_after_three_missed_intervals() {
         let guarded = guarded(|| Outcome::ok(Vec::new()));
         let now = Clock::System.now();
-        guarded.sample(now, Duration::from_secs(5)).await.expect("a batch");
+        guarded
+            .sample(now, Duration::from_secs(5))
+            .await
+            .expect("a batch");
         let health_at = |seconds| {
             let told = told(&guarded, now.after(Duration::from_secs(seconds)));
-            told.into_iter().find(|(name, _)| *name == "netkestrel_health_status")
+            told.into_iter()
+                .find(|(name, _)| *name == "netkestrel_health_status")
         };
         assert_eq!(health_at(90), Some(("netkestrel_health_status", 1.0)));
         assert_eq!(health_at(91), None);
