@@ -24,3 +24,6 @@ pub mod logging;
 pub mod notifiers;
 pub mod rules;
 pub mod web;
+
+pub mod app;
+pub mod cli;

@@ -206,7 +206,8 @@ mod tests {
         fn new(max_bytes: u64, keep: u32) -> Self {
             let dir = tempfile::tempdir().expect("a directory");
             let limits = Limits { max_bytes, keep };
-            let log = RotatingFile::open(&dir.path().join("log"), limits, Failures::default()).expect("opened");
+            let log =
+                RotatingFile::open(&dir.path().join("log"), limits, Failures::default()).expect("opened");
             Self { dir, log }
         }
 
@@ -257,7 +258,10 @@ mod tests {
         let mut case = Case::new(4, 0);
         case.write("one\n");
         case.write("two\n");
-        assert_eq!((case.read("log").as_deref(), case.read("log.1")), (Some("two\n"), None));
+        assert_eq!(
+            (case.read("log").as_deref(), case.read("log.1")),
+            (Some("two\n"), None)
+        );
     }
 
     #[test]
@@ -265,7 +269,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("log");
         fs::write(&path, "before\n").expect("written");
-        let limits = Limits { max_bytes: 8, keep: 1 };
+        let limits = Limits {
+            max_bytes: 8,
+            keep: 1,
+        };
         let mut log = RotatingFile::open(&path, limits, Failures::default()).expect("opened");
         log.write_all(b"after\n").expect("never fails");
         assert_eq!(fs::read_to_string(&path).expect("text"), "after\n");
@@ -290,7 +297,15 @@ mod tests {
         let mut case = Case::new(4, 1);
         let link = case.dir.path().join("link");
         std::os::unix::fs::symlink(case.dir.path().join("log"), &link).expect("linked");
-        case.log = RotatingFile::open(&link, Limits { max_bytes: 4, keep: 1 }, Failures::default()).expect("opened");
+        case.log = RotatingFile::open(
+            &link,
+            Limits {
+                max_bytes: 4,
+                keep: 1,
+            },
+            Failures::default(),
+        )
+        .expect("opened");
         case.write("one\n");
         case.write("two\n");
         assert!(link.is_symlink());
@@ -301,7 +316,10 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_counted_and_costs_nothing_else() {
-        let limits = Limits { max_bytes: 4, keep: 1 };
+        let limits = Limits {
+            max_bytes: 4,
+            keep: 1,
+        };
         let failures = Failures::default();
         let mut log = RotatingFile::open(Path::new("/dev/full"), limits, failures.clone()).expect("opened");
         log.write_all(b"one\n").expect("never fails");
@@ -316,7 +334,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let (inner, path) = (dir.path().join("inner"), dir.path().join("inner/log"));
         fs::create_dir(&inner).expect("created");
-        let limits = Limits { max_bytes: 0, keep: 1 };
+        let limits = Limits {
+            max_bytes: 0,
+            keep: 1,
+        };
         let failures = Failures::default();
         let mut log = RotatingFile::open(&path, limits, failures.clone()).expect("opened");
         fs::remove_dir_all(&inner).expect("removed");

@@ -16,7 +16,11 @@ use tracing::{
     span,
 };
 use tracing_appender::non_blocking::NonBlocking;
-use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
+use tracing_subscriber::{
+    Layer,
+    layer::Context,
+    registry::{LookupSpan, Scope},
+};
 
 use super::Format;
 use crate::clock::Clock;
@@ -78,7 +82,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 fields.0.extend(outer.0.clone());
             }
@@ -185,7 +189,10 @@ fn logfmt(head: &Fields, fields: &Fields) -> String {
 
 /// Writes `text` bare when it is one harmless word, else quoted with everything unprintable escaped.
 fn push_text(line: &mut String, text: &str) {
-    let bare = !text.is_empty() && text.chars().all(|c| !matches!(c, ' ' | '=' | '"' | '\\') && is_plain(c));
+    let bare = !text.is_empty()
+        && text
+            .chars()
+            .all(|c| !matches!(c, ' ' | '=' | '"' | '\\') && is_plain(c));
     if bare {
         line.push_str(text);
         return;
@@ -321,6 +328,9 @@ mod tests {
             ]
         );
         assert_eq!(object["error"], "failed to read links: no\nbuffer");
-        assert_eq!((&object["up"], &object["field_level"]), (&Value::from(false), &Value::from(3)));
+        assert_eq!(
+            (&object["up"], &object["field_level"]),
+            (&Value::from(false), &Value::from(3))
+        );
     }
 }

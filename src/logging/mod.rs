@@ -13,12 +13,12 @@ use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{Registry, filter::Targets, layer::SubscriberExt, reload};
 
+pub use self::count::METRICS;
 use self::{
     count::Counts,
     file::{Failures, Limits, RotatingFile},
     line::{Lines, Sink},
 };
-pub use self::count::METRICS;
 use crate::{problem::Problems, sample::Family};
 
 /// Lines that wait for a slow disk; more than this are dropped and counted.
@@ -61,7 +61,10 @@ impl Config {
         if self.keep > KEEP_AT_MOST {
             problems.push(
                 "keep",
-                format_args!("`{}` is too many files, accepted are 0 to {KEEP_AT_MOST}", self.keep),
+                format_args!(
+                    "`{}` is too many files, accepted are 0 to {KEEP_AT_MOST}",
+                    self.keep
+                ),
             );
         }
     }
@@ -172,7 +175,8 @@ fn open(path: PathBuf, config: &Config, failures: &Failures) -> Result<(NonBlock
         max_bytes: config.max_bytes,
         keep: config.keep,
     };
-    let file = RotatingFile::open(&path, limits, failures.clone()).map_err(|source| Error::Open { path, source })?;
+    let file =
+        RotatingFile::open(&path, limits, failures.clone()).map_err(|source| Error::Open { path, source })?;
     Ok(NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUED_LINES)
         .thread_name("log")
@@ -269,9 +273,6 @@ mod tests {
         config.validate(&mut problems);
         let found = problems.into_vec();
         assert_eq!(found[0].path, "keep");
-        assert_eq!(
-            found[0].message,
-            "`101` is too many files, accepted are 0 to 100"
-        );
+        assert_eq!(found[0].message, "`101` is too many files, accepted are 0 to 100");
     }
 }

@@ -13,12 +13,10 @@ pub(crate) struct NetRaw {
 /// What [`keep_only_net_raw`] found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dropped {
-    /// There was nothing to drop: an ordinary user without capabilities.
+    /// There was nothing to drop: an ordinary user without capabilities, or a system that has none.
     NothingHeld,
     /// Everything else is gone.
     Kept(NetRaw),
-    /// This system has no capabilities.
-    Unsupported,
 }
 
 /// Drops every capability of the calling thread except a permitted `CAP_NET_RAW`, for good: programs started
@@ -55,7 +53,7 @@ pub(crate) fn keep_only_net_raw() -> std::io::Result<Dropped> {
 /// Does nothing: only Linux divides root's power into capabilities.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn keep_only_net_raw() -> std::io::Result<Dropped> {
-    Ok(Dropped::Unsupported)
+    Ok(Dropped::NothingHeld)
 }
 
 /// What the calling thread holds; `None` where there are no capabilities.

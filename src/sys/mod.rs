@@ -2,5 +2,10 @@
 //! Imports nothing of ours.
 
 pub(crate) mod capabilities;
+#[cfg(target_os = "linux")]
+pub(crate) mod control;
+#[cfg(target_os = "linux")]
+pub(crate) mod ping_socket;
 pub(crate) mod privilege;
 pub(crate) mod time_status;
+pub(crate) mod waker;

@@ -1,5 +1,8 @@
 //! Whether something (NTP, PTP, the hypervisor) keeps the kernel's clock right.
-#![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "no safe library wraps adjtimex"))]
+#![cfg_attr(
+    target_os = "linux",
+    expect(unsafe_code, reason = "no safe library wraps adjtimex")
+)]
 
 /// State of the clock's discipline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

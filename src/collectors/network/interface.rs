@@ -106,7 +106,7 @@ impl Kind {
 pub(super) enum Layer {
     /// Its traffic is its own.
     Own,
-    /// A tunnel such as tun or WireGuard: its packets travel inside those of another interface.
+    /// A tunnel such as tun or wireguard: its packets travel inside those of another interface.
     Tunnel,
     /// A bridge, VLAN, macvlan and the like: other interfaces of this host count the same packets.
     Shared,

@@ -1,4 +1,4 @@
-//! Interfaces where there is no rtnetlink (macOS, the BSDs, Windows), as sysinfo and pnet_datalink tell them. These
+//! Interfaces where there is no rtnetlink (macOS, the BSDs, Windows), as `sysinfo` and `pnet_datalink` tell them. These
 //! tell neither drops nor multicast nor carrier changes nor what belongs to what, so those stay unknown.
 
 use sysinfo::{InterfaceOperationalState as State, NetworkData, Networks};

@@ -97,7 +97,7 @@ pub(super) fn unread(seen: &[Seen]) -> Vec<Reading> {
 /// Warning when an interface that makes up the host's total lost its link and was not switched off; unknown when
 /// no interface does.
 pub(super) fn health(seen: &[Seen]) -> Option<Health> {
-    let counted = counted(seen.iter().map(|seen| &*seen.link));
+    let counted = counted(&seen.iter().map(|seen| &*seen.link));
     let lost = |seen: &&Seen| seen.carrier == Carrier::Lost;
     let mut of_host = seen.iter().filter(|seen| counted.contains(&key(&seen.link)));
     match (counted.is_empty(), of_host.find(lost)) {
@@ -159,7 +159,7 @@ fn utilisation(link: &Link, rates: &Rates) -> Option<(&'static Signal, Observed)
 }
 
 fn total(seen: &[Seen]) -> Observed {
-    let counted: HashSet<_> = counted(seen.iter().map(|seen| &*seen.link));
+    let counted: HashSet<_> = counted(&seen.iter().map(|seen| &*seen.link));
     let parts = seen.iter().filter(|seen| counted.contains(&key(&seen.link)));
     sum(parts.flat_map(|seen| [seen.rates.receive.bytes, seen.rates.transmit.bytes]))
 }

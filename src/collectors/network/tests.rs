@@ -223,7 +223,7 @@ fn a_failed_read_is_no_zero_and_the_next_rate_spans_both_intervals() {
         assert_eq!(observed(&failed.data, signal, subject), missing, "{signal}");
     }
     let next = bench.sample(30);
-    assert_eq!(next.elapsed, Some(Duration::from_secs(60)));
+    assert_eq!(next.elapsed, Some(Duration::from_mins(1)));
     assert_eq!(observed(&next, RX, "eth0"), Some(Observed::Value(10.0)));
 }
 
@@ -380,6 +380,9 @@ fn an_exposition_has_what_the_system_told_and_nothing_else() {
     assert!(described.iter().all(|desc| METRICS.contains(desc)));
 }
 
+/// What is tried, the readings of its runs, and the health after the last.
+type HealthCase = (&'static str, Vec<Vec<Interface>>, Option<Health>);
+
 #[test]
 fn health_warns_of_a_lost_link_only() {
     let off = Link {
@@ -387,7 +390,7 @@ fn health_warns_of_a_lost_link_only() {
         ..down(eth0())
     };
     let tunnel = || interface(link(9, "docker0", Kind::Virtual), 0, 0);
-    let cases: Vec<(&str, Vec<Vec<Interface>>, Option<Health>)> = vec![
+    let cases: Vec<HealthCase> = vec![
         ("up", vec![vec![interface(eth0(), 0, 0)]], Some(Health::Ok)),
         (
             "never up",

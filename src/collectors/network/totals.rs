@@ -9,7 +9,7 @@ use super::interface::{Kind, Layer, Link};
 use crate::sample::{Missing, Observed};
 
 /// Numbers of the interfaces that make up the total.
-pub(super) fn counted<'a>(links: impl Iterator<Item = &'a Link> + Clone) -> HashSet<Key<'a>> {
+pub(super) fn counted<'a>(links: &(impl Iterator<Item = &'a Link> + Clone)) -> HashSet<Key<'a>> {
     let hardware: HashSet<u32> = links
         .clone()
         .filter(|link| link.kind.is_hardware())
@@ -142,7 +142,7 @@ mod tests {
             ("nothing but the loopback", vec![lo()], &[]),
         ];
         for (case, links, expected) in cases {
-            let mut names: Vec<&str> = counted(links.iter()).into_iter().map(|(_, name)| name).collect();
+            let mut names: Vec<&str> = counted(&links.iter()).into_iter().map(|(_, name)| name).collect();
             names.sort_unstable();
             assert_eq!(names, expected, "{case}");
         }

@@ -33,8 +33,8 @@ pub(super) const USAGE_SIGNAL: Signal = Signal {
 pub(super) const MODES: [&str; 8] = [
     "user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal",
 ];
-const IDLE: usize = 3;
-const IOWAIT: usize = 4;
+pub(super) const IDLE: usize = 3;
+pub(super) const IOWAIT: usize = 4;
 
 /// Clock ticks since boot in each of [`MODES`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) struct Times(pub(super) [u64; MODES.len()]);
 /// Counters of one CPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Core {
-    /// Its number, or empty for the sum over all CPUs.
+    /// Its number.
     pub(super) name: SmolStr,
     pub(super) times: Times,
 }
@@ -52,13 +52,20 @@ pub(super) struct Core {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Time {
     /// Counters of each CPU and their sum, which survives CPUs that are switched off.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "only Linux counts by mode")
+    )]
     Counted {
         cores: Vec<Core>,
         all: Times,
         ticks_per_second: f64,
     },
     /// Only the share in use since the run before.
-    #[cfg_attr(target_os = "linux", expect(dead_code, reason = "Linux counts"))]
+    #[cfg_attr(
+        all(target_os = "linux", not(test)),
+        expect(dead_code, reason = "Linux counts by mode")
+    )]
     Shared(Observed),
 }
 
@@ -69,15 +76,6 @@ pub(super) struct Cpu {
     pub(super) time: Time,
 }
 
-/// Counters that never step back by the small amounts by which the kernel corrects them.
-///
-/// Idle and iowait time are estimates which the kernel revises downwards by some ticks; a scraper would take
-/// that for a restart and count all time since boot once more.
-#[derive(Debug, Default)]
-pub(super) struct Steady {
-    before: Vec<Core>,
-}
-
 impl Times {
     fn idle(&self) -> u64 {
         self.0[IDLE].saturating_add(self.0[IOWAIT])
@@ -86,29 +84,6 @@ impl Times {
     fn busy(&self) -> u64 {
         let all = self.0.iter().fold(0_u64, |sum, ticks| sum.saturating_add(*ticks));
         all.saturating_sub(self.idle())
-    }
-}
-
-impl Steady {
-    /// Largest step back that is a correction; beyond it the CPU's counters restarted.
-    const CORRECTION_SECONDS: u64 = 3;
-
-    /// Holds idle and iowait time of `cores` at their last value where the kernel corrected them downwards.
-    pub(super) fn settle(&mut self, cores: &mut [Core], ticks_per_second: u64) {
-        let most = Self::CORRECTION_SECONDS.saturating_mul(ticks_per_second);
-        for (place, core) in cores.iter_mut().enumerate() {
-            let same_place = self.before.get(place).filter(|before| before.name == core.name);
-            let before = same_place.or_else(|| self.before.iter().find(|before| before.name == core.name));
-            let Some(before) = before else { continue };
-            for mode in [IDLE, IOWAIT] {
-                let (old, new) = (before.times.0[mode], core.times.0[mode]);
-                if new < old && old - new <= most {
-                    core.times.0[mode] = old;
-                }
-            }
-        }
-        self.before.clear();
-        self.before.extend_from_slice(cores);
     }
 }
 
@@ -211,31 +186,5 @@ mod tests {
         ] {
             assert_eq!(usage(before.as_ref(), &after), expected, "{why}");
         }
-    }
-
-    #[test]
-    fn small_steps_back_are_held_and_large_ones_are_a_restart() {
-        let core = |name: &str, idle| Core {
-            name: name.into(),
-            times: Times([0, 0, 0, idle, 0, 0, 0, 0]),
-        };
-        let mut steady = Steady::default();
-        let mut settled = |cores: &[Core]| {
-            let mut cores = cores.to_vec();
-            steady.settle(&mut cores, 100);
-            cores.iter().map(|core| core.times.0[IDLE]).collect::<Vec<_>>()
-        };
-        assert_eq!(settled(&[core("0", 1000), core("1", 2000)]), [1000, 2000]);
-        assert_eq!(
-            settled(&[core("0", 990), core("1", 1000)]),
-            [1000, 1000],
-            "3 s is the limit"
-        );
-        assert_eq!(settled(&[core("1", 1100)]), [1100], "a CPU went away");
-        assert_eq!(
-            settled(&[core("0", 5), core("1", 1099)]),
-            [5, 1100],
-            "and came back from zero"
-        );
     }
 }

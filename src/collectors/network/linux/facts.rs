@@ -62,7 +62,7 @@ impl Folder {
 fn speed(text: &str) -> Option<f64> {
     let megabits: i64 = text.trim().parse().ok()?;
     let known = megabits > 0 && megabits < i64::from(i32::MAX);
-    known.then(|| megabits as f64 * BYTES_PER_MEGABIT)
+    known.then_some(megabits as f64 * BYTES_PER_MEGABIT)
 }
 
 fn duplex(text: &str) -> SmolStr {

@@ -215,9 +215,13 @@ fn address(bytes: &[u8]) -> SmolStr {
         if !text.is_empty() {
             text.push(':');
         }
-        text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
+        text.extend(hexadecimal(*byte));
     }
     text.into()
+}
+
+fn hexadecimal(byte: u8) -> [char; 2] {
+    [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'))
 }
 
 /// A kernel's name as valid UTF-8: bytes that are none appear as `\xff`, so that names stay apart.
@@ -226,7 +230,8 @@ pub(super) fn printable(name: &[u8]) -> SmolStr {
     for chunk in name.utf8_chunks() {
         text.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
+            text.push_str("\\x");
+            text.extend(hexadecimal(*byte));
         }
     }
     text.into()

@@ -319,7 +319,7 @@ mod tests {
         for (case, datagram, complaint) in [
             (
                 "header cut off",
-                &whole[..15],
+                &whole[..11],
                 "the header of a message is cut off",
             ),
             ("body cut off", &whole[..19], "a message is cut off"),

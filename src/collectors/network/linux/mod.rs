@@ -141,12 +141,11 @@ impl Rtnetlink {
 
 impl Source for Rtnetlink {
     fn read(&mut self, facts: Facts) -> Result<Snapshot, Error> {
-        let mut sockets = match self.sockets.take() {
-            Some(sockets) => sockets,
-            None => {
-                self.known.clear();
-                open()?
-            }
+        let mut sockets = if let Some(sockets) = self.sockets.take() {
+            sockets
+        } else {
+            self.known.clear();
+            open()?
         };
         // After a failure the sockets are dropped with whatever still waits in them.
         let (taken, mut interfaces) = self.read_with(&mut sockets)?;
@@ -270,5 +269,135 @@ fn share(link: Link, old: Option<&Known>) -> Arc<Link> {
     match old {
         Some(old) if *old.link == link => Arc::clone(&old.link),
         _ => Arc::new(link),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{message::build::attribute, *};
+
+    /// A link message of a network card, or of what has no device behind it.
+    fn message(operstate: u8, device: bool) -> LinkMessage {
+        let mut body = vec![0; LINK_HEADER];
+        body[4] = 2;
+        body.extend(attribute(3, b"eth0\0"));
+        body.extend(attribute(16, &[operstate]));
+        if device {
+            body.extend(attribute(56, b"0000:00:03.0\0"));
+        }
+        LinkMessage::parse(&body).expect("a whole message")
+    }
+
+    /// A sysfs with an entry for `eth0`.
+    struct Sysfs(tempfile::TempDir);
+
+    impl Sysfs {
+        fn new(speed: &str) -> Self {
+            let sysfs = Self(tempfile::tempdir().expect("a temporary folder"));
+            fs::create_dir_all(sysfs.0.path().join("class/net/eth0")).expect("a folder");
+            sysfs.set("speed", speed);
+            sysfs
+        }
+
+        fn set(&self, file: &str, text: &str) {
+            fs::write(self.0.path().join("class/net/eth0").join(file), text).expect("a file");
+        }
+
+        fn folder(&self) -> Folder {
+            Folder::below(self.0.path().to_str().expect("UTF-8"))
+        }
+    }
+
+    fn after(known: &Known) -> HashMap<u32, Known> {
+        HashMap::from([(2, known.clone())])
+    }
+
+    #[test]
+    fn speed_is_remembered_while_the_link_stays_the_same() {
+        let sysfs = Sysfs::new("1000");
+        let first = identify(message(6, true), &HashMap::new(), &sysfs.folder());
+        assert_eq!((first.link.kind, first.link.speed), (Kind::Physical, Some(125e6)));
+        sysfs.set("speed", "100");
+        let same = identify(message(6, true), &after(&first), &sysfs.folder());
+        assert!(Arc::ptr_eq(&same.link, &first.link));
+        let changed = identify(message(2, true), &after(&first), &sysfs.folder());
+        assert_eq!(changed.link.speed, Some(12.5e6));
+    }
+
+    #[test]
+    fn an_interval_run_reads_the_speed_anew() {
+        let sysfs = Sysfs::new("1000");
+        let known = identify(message(6, true), &HashMap::new(), &sysfs.folder());
+        let mut interfaces = vec![Interface {
+            link: Arc::clone(&known.link),
+            counters: Counters::default(),
+        }];
+        let mut source = Rtnetlink::new(&Context::default());
+        (source.folder, source.known) = (sysfs.folder(), vec![known]);
+        sysfs.set("speed", "-1");
+        source.refresh_facts(&mut interfaces);
+        assert_eq!(
+            (interfaces[0].link.speed, source.known[0].link.speed),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn kinds_follow_the_device_and_the_radio() {
+        let sysfs = Sysfs::new("-1");
+        let kind = |message| identify(message, &HashMap::new(), &sysfs.folder()).link.kind;
+        assert_eq!(kind(message(6, true)), Kind::Physical);
+        assert_eq!(kind(message(6, false)), Kind::Virtual);
+        sysfs.set("device", "");
+        assert_eq!(
+            kind(message(6, false)),
+            Kind::Physical,
+            "kernels that do not tell over netlink"
+        );
+        sysfs.set("phy80211", "");
+        assert_eq!(kind(message(6, true)), Kind::Wireless);
+    }
+
+    #[test]
+    fn counters_are_only_given_to_the_interfaces_they_belong_to() {
+        let sysfs = Sysfs::new("-1");
+        let known = [identify(message(6, true), &HashMap::new(), &sysfs.folder())];
+        let counters = Counters::default();
+        assert!(pair(&known, &[(2, counters)]).is_some());
+        for (case, found) in [
+            ("gone", vec![]),
+            ("another", vec![(3, counters)]),
+            ("one more", vec![(2, counters), (3, counters)]),
+        ] {
+            assert!(pair(&known, &found).is_none(), "{case}");
+        }
+    }
+
+    #[test]
+    fn the_loopback_is_there_in_the_first_reading_and_in_those_of_counters_alone() {
+        let mut source = Rtnetlink::new(&Context::default());
+        for round in ["listing", "counters"] {
+            let snapshot = source.read(Facts::Fresh).expect("every host has a loopback");
+            let loopback = snapshot
+                .interfaces
+                .iter()
+                .find(|interface| interface.link.name == "lo");
+            let loopback = loopback.expect(round);
+            assert_eq!(loopback.link.kind, Kind::Loopback, "{round}");
+            assert!(loopback.counters.receive.bytes.is_some(), "{round}");
+        }
+    }
+
+    #[test]
+    fn only_a_refusal_ends_the_dumps_of_counters() {
+        let error = |errno: Errno| Error::System {
+            call: "test",
+            source: errno.into(),
+        };
+        assert!(is_refusal(&error(Errno::OPNOTSUPP)));
+        assert!(!is_refusal(&error(Errno::AGAIN)));
+        assert!(!is_refusal(&malformed("test")));
     }
 }

@@ -59,13 +59,11 @@ impl DumpSocket {
         parse: impl Fn(&[u8]) -> Result<T, Complaint>,
     ) -> Result<Vec<T>, Error> {
         let mut found = Vec::new();
-        for _ in 0..TRIES {
+        until_whole(|| {
             found.clear();
-            if self.dump_once(request, &parse, &mut found)? == Progress::Done {
-                return Ok(found);
-            }
-        }
-        Err(malformed("the interfaces kept changing while they were listed"))
+            self.dump_once(request, &parse, &mut found)
+        })?;
+        Ok(found)
     }
 
     fn dump_once<T>(
@@ -121,6 +119,16 @@ impl ChangeSocket {
     }
 }
 
+/// Repeats an interrupted dump, but not for ever.
+fn until_whole(mut attempt: impl FnMut() -> Result<Progress, Error>) -> Result<(), Error> {
+    for _ in 0..TRIES {
+        if attempt()? == Progress::Done {
+            return Ok(());
+        }
+    }
+    Err(malformed("the interfaces kept changing while they were listed"))
+}
+
 fn open(flags: SocketFlags, groups: u32) -> Result<OwnedFd, Errno> {
     // No protocol stands for the first, which is `NETLINK_ROUTE`.
     let socket = net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
@@ -154,5 +162,47 @@ pub(super) fn malformed(complaint: Complaint) -> Error {
     Error::Parse {
         what: "answer of rtnetlink".to_owned(),
         detail: complaint.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupted_dump_is_repeated_a_few_times() {
+        for (case, interruptions, whole, attempts) in [
+            ("at once", 0, true, 1),
+            ("after two", 2, true, 3),
+            ("never", u32::MAX, false, TRIES),
+        ] {
+            let mut made = 0;
+            let result = until_whole(|| {
+                made += 1;
+                let interrupted = made <= interruptions;
+                Ok(if interrupted {
+                    Progress::Interrupted
+                } else {
+                    Progress::Done
+                })
+            });
+            assert_eq!((result.is_ok(), made), (whole, attempts), "{case}");
+        }
+    }
+
+    #[test]
+    fn a_refused_dump_tells_the_kernels_reason() {
+        let request = Request {
+            asks: 9_999,
+            answers: 0,
+            body: &[0; 16],
+            call: "ask for what does not exist",
+        };
+        let result = DumpSocket::open().and_then(|mut socket| socket.dump(&request, |_| Ok(())));
+        let Err(Error::System { call, source }) = result else {
+            panic!("{result:?}");
+        };
+        assert_eq!(call, request.call);
+        assert_eq!(source.raw_os_error(), Some(Errno::OPNOTSUPP.raw_os_error()));
     }
 }

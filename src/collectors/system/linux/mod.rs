@@ -11,6 +11,7 @@ mod mounts;
 mod release;
 mod source;
 mod stat;
+mod steady;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -27,11 +28,12 @@ use self::{
     mounts::{Mount, View},
     source::Source,
     stat::Stat,
+    steady::Steady,
     watch::{Statvfs, Watch},
 };
 use super::{
     config::Config,
-    cpu::{Cpu, Steady, Time},
+    cpu::{Cpu, Time},
     filesystems::Filesystem,
     host::Os,
     snapshot::{Part, Purpose, Snapshot, settle},
@@ -127,14 +129,13 @@ impl Reader {
         }
     }
 
-    fn cpu(&mut self, stat: Stat) -> Cpu {
+    fn cpu(&mut self, mut stat: Stat) -> Cpu {
         let ticks_per_second = rustix::param::clock_ticks_per_second();
-        let mut cores = stat.cores;
-        self.steady.settle(&mut cores, ticks_per_second);
+        self.steady.settle(&mut stat, ticks_per_second);
         Cpu {
-            logical: cores.len(),
+            logical: stat.cores.len(),
             time: Time::Counted {
-                cores,
+                cores: stat.cores,
                 all: stat.all,
                 ticks_per_second: ticks_per_second as f64,
             },

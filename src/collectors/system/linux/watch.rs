@@ -198,7 +198,7 @@ mod tests {
         free: Some(50),
         inodes: None,
     };
-    const PATIENT: Duration = Duration::from_secs(60);
+    const PATIENT: Duration = Duration::from_mins(1);
 
     fn mount(mountpoint: &str, wait: Wait) -> Mount {
         Mount {
@@ -237,7 +237,7 @@ mod tests {
             assert_eq!(watch.spaces(&mounts), [None, Some(SPACE)]);
         }
         assert!(
-            started.elapsed() < Duration::from_millis(50 * 20),
+            started.elapsed() < Duration::from_secs(1),
             "only the first run waits"
         );
         assert_eq!((watch.probes.len(), asked.load(Ordering::SeqCst)), (1, 1));
