@@ -15,7 +15,7 @@ const INTERFACES: &[&[u8]] = &[
     b"back\\",
     b"new\\nline",
     b"a=\"1\",b",
-    b"{}#,%n",
+    b"{}#,n",
     "ünï→😀".as_bytes(),
     b"not\xffutf\xfe8",
     b"esc\x1b[31m\x07",
