@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, io::Write as _, net::SocketAddr, sync::Arc, tim
 use crate::{
     build,
     clock::Clock,
-    collectors::{self, Guarded},
+    collectors::{self, Guarded, devices::DeviceView},
 };
 
 /// First runs that take longer are not waited for.
@@ -31,8 +31,7 @@ pub(super) async fn greet(
         }
     };
     let _ = tokio::time::timeout(PATIENCE, first_runs).await;
-    let devices: Vec<String> = Vec::new();
-    let _ = (&set, clock);
+    let devices: Vec<String> = set.devices.overview(clock.now()).iter().map(named).collect();
     let text = words(
         address,
         &subjects(&collectors, "network_interface_up"),
@@ -41,6 +40,18 @@ pub(super) async fn greet(
     );
     // Nobody to read it is no reason to stop.
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// The name, and the address where it says more than the name.
+fn named(device: &DeviceView) -> String {
+    let address = device
+        .ip
+        .map_or_else(|| device.address.to_string(), |ip| ip.to_string());
+    if address.is_empty() || *device.name == *address {
+        device.name.to_string()
+    } else {
+        format!("{} ({address})", device.name)
+    }
 }
 
 fn subjects(collectors: &[Arc<Guarded>], signal: &str) -> Vec<String> {

@@ -8,9 +8,12 @@ use super::reload::Reloader;
 use crate::{
     build,
     clock::{Clock, Now},
-    collectors::{self, Guarded},
+    collectors::{self, Guarded, devices::Status},
     sample::{Batch, Health, Missing, Observed},
-    web::{CollectorStatus, InterfaceRow, LastReload, Measure, Overview, Status, Tile, Watch},
+    web::{
+        self, CollectorStatus, DeviceRow, DeviceStatus, InterfaceRow, LastReload, Measure, Overview, Tile,
+        Watch,
+    },
 };
 
 /// How the program and what it watches fare.
@@ -39,9 +42,9 @@ impl Watch for View {
         }
     }
 
-    fn status(&self) -> Status {
+    fn status(&self) -> web::Status {
         let now = self.clock.now();
-        Status {
+        web::Status {
             version: build::VERSION,
             host: self.host.clone(),
             uptime: now.instant.saturating_duration_since(self.started.instant),
@@ -68,7 +71,7 @@ impl Watch for View {
         Overview {
             tiles: tiles(&readings),
             interfaces: interfaces(&readings),
-            devices: super::view::devices(&self.set, now),
+            devices: devices(&self.set, now),
         }
     }
 }
@@ -181,6 +184,23 @@ fn interfaces(readings: &Readings<'_>) -> Vec<InterfaceRow> {
         .collect()
 }
 
-fn devices(_set: &collectors::Set, _now: Now) -> Vec<crate::web::DeviceRow> {
-    Vec::new()
+fn devices(set: &collectors::Set, now: Now) -> Vec<DeviceRow> {
+    let rows = set.devices.overview(now).into_iter().map(|device| DeviceRow {
+        name: device.name,
+        group: device.group,
+        address: device.address,
+        status: match device.status {
+            Status::Up => DeviceStatus::Up,
+            Status::Degraded => DeviceStatus::Degraded,
+            Status::Down => DeviceStatus::Down,
+            Status::Unreachable => DeviceStatus::Unreachable,
+            Status::Unknown => DeviceStatus::Unknown,
+            Status::Paused => DeviceStatus::Paused,
+            Status::Maintenance => DeviceStatus::Maintenance,
+        },
+        round_trip: device.last_rtt,
+        loss: device.loss,
+        reason: device.reason,
+    });
+    rows.collect()
 }

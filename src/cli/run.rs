@@ -33,14 +33,19 @@ pub(super) fn run(flags: &Flags) -> Exit {
         Err(error) => return Answer::failure(Exit::WorldsFault, chain(&error)).print(),
     };
     report_privileges(dropped);
-    start(&loaded, &sources, &log)
+    start(loaded, sources, &log)
 }
 
 /// Hands over to the application and turns how it ended into an exit code.
-fn start(loaded: &Loaded, sources: &Sources, log: &logging::Handle) -> Exit {
+fn start(loaded: Loaded, sources: Sources, log: &logging::Handle) -> Exit {
     info!(version = build::VERSION, revision = build::REVISION, "starting");
-    let _ = (loaded, sources, log);
-    Exit::Fine
+    match crate::app::run(loaded, sources, log.clone()) {
+        Ok(()) => Exit::Fine,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "stopped");
+            Exit::WorldsFault
+        }
+    }
 }
 
 fn report_privileges(dropped: std::io::Result<Dropped>) {

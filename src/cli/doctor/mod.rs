@@ -61,7 +61,7 @@ fn examine(loaded: &Result<config::Loaded, config::Error>) -> Vec<Check> {
     checks.extend(ping::checks(&config.collectors.devices));
     checks.push(namespace);
     checks.extend(host::roots(&config.collectors.paths));
-    checks.push(route::check());
+    checks.push(route::check(&config.collectors.paths, &config.collectors.devices));
     checks.push(names::check(&config.collectors.devices));
     checks.push(listen::check(&config.web.listen_address));
     checks.extend(storage::checks(config.data_dir_in(&environment()).as_deref()));

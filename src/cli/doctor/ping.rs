@@ -1,44 +1,19 @@
 //! Whether devices can be pinged: capabilities and which kinds of ICMP socket the system gives us.
 
-use std::{fs, io, thread};
-
-use socket2::{Domain, Protocol, Socket, Type};
+use std::{fs, thread};
 
 use super::check::Check;
 use crate::{
-    collectors::devices,
-    sys::{
-        capabilities::{self, NetRaw},
-        privilege::with_net_raw,
-    },
+    collectors::devices::{self, Granted, probe_permission},
+    sys::capabilities::{self, NetRaw},
 };
-
-/// One way to ping over each family.
-struct Way {
-    name: &'static str,
-    domain: Domain,
-    protocol: Protocol,
-}
-
-const FAMILIES: [Way; 2] = [
-    Way {
-        name: "ping IPv4",
-        domain: Domain::IPV4,
-        protocol: Protocol::ICMPV4,
-    },
-    Way {
-        name: "ping IPv6",
-        domain: Domain::IPV6,
-        protocol: Protocol::ICMPV6,
-    },
-];
 
 /// How to be allowed to ping.
 #[cfg(target_os = "linux")]
-const GRANT: &str = "Either run `sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"` (for IPv6 too), or grant \
-    `setcap cap_net_raw+p` to the netkestrel binary, or `--cap-add NET_RAW` to its container.";
+const GRANT: &str = "Run `sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"` (it holds for IPv6 too), or \
+    `setcap cap_net_raw+p` on the netkestrel binary, or give its container `--cap-add NET_RAW`.";
 #[cfg(windows)]
-const GRANT: &str = "Run as administrator or as a service.";
+const GRANT: &str = "Run as administrator or as SYSTEM.";
 #[cfg(not(any(target_os = "linux", windows)))]
 const GRANT: &str = "Run as root, or allow this user to open ICMP sockets.";
 
@@ -46,51 +21,30 @@ pub(super) fn checks(config: &devices::Config) -> Vec<Check> {
     if !config.enabled {
         return vec![Check::skipped("ping", "the collector devices is switched off")];
     }
-    let mut checks = vec![judge_capability(capabilities::net_raw(), ping_group_range())];
-    checks.extend(FAMILIES.map(|way| {
-        let (datagram, raw) = try_both(way.domain, way.protocol);
-        judge_sockets(way.name, &datagram, &raw)
-    }));
-    checks
+    let held = judge_capability(capabilities::net_raw(), ping_group_range());
+    // On a thread that ends, with whatever was raised on it.
+    let Ok(support) = thread::spawn(probe_permission).join() else {
+        return vec![held];
+    };
+    vec![
+        held,
+        judge_sockets("ping IPv4", &support.datagram_v4, &support.raw_v4),
+        judge_sockets("ping IPv6", &support.datagram_v6, &support.raw_v6),
+    ]
 }
 
-/// Tries to open both kinds of socket, on a thread that ends with whatever was raised on it.
-fn try_both(domain: Domain, protocol: Protocol) -> (io::Result<()>, io::Result<()>) {
-    let tried = thread::spawn(move || {
-        let open = |kind| Socket::new(domain, kind, Some(protocol)).map(drop);
-        (open(Type::DGRAM), with_net_raw(|| open(Type::RAW)))
-    });
-    tried
-        .join()
-        .unwrap_or_else(|_| (Err(io::ErrorKind::Other.into()), Err(io::ErrorKind::Other.into())))
-}
-
-fn judge_sockets(name: &'static str, datagram: &io::Result<()>, raw: &io::Result<()>) -> Check {
+fn judge_sockets(name: &'static str, datagram: &Granted, raw: &Granted) -> Check {
     match (datagram, raw) {
-        (_, Ok(())) => Check::ok(name, "raw socket"),
-        (Ok(()), Err(_)) => Check::ok(name, "datagram socket"),
-        (Err(datagram), Err(raw)) if is_absent(datagram) && is_absent(raw) => {
-            Check::skipped(name, "this system does not have this family")
-        }
+        (Ok(()), Ok(())) => Check::ok(name, "datagram and raw sockets"),
+        (Ok(()), Err(_)) => Check::ok(name, "datagram sockets"),
+        (Err(_), Ok(())) => Check::ok(name, "raw sockets"),
         (Err(datagram), Err(raw)) => Check::fail(
             name,
-            format!("neither a datagram socket ({datagram}) nor a raw one ({raw}); devices stay unknown"),
+            format!("devices stay unknown: no datagram socket ({datagram}), no raw socket ({raw})"),
             GRANT,
         ),
     }
 }
-
-/// Whether the error says that there is no such family at all, for instance because IPv6 is switched off.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::Unsupported)
-        || error.raw_os_error().is_some_and(|code| ABSENT.contains(&code))
-}
-
-/// `EAFNOSUPPORT` and `EPROTONOSUPPORT`.
-#[cfg(target_os = "linux")]
-const ABSENT: [i32; 2] = [libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT];
-#[cfg(not(target_os = "linux"))]
-const ABSENT: [i32; 0] = [];
 
 fn judge_capability(net_raw: Option<NetRaw>, range: Option<(u32, u32)>) -> Check {
     const NAME: &str = "privileges";
@@ -121,31 +75,21 @@ fn ping_group_range() -> Option<(u32, u32)> {
 mod tests {
     use super::{super::check::Verdict, *};
 
-    fn denied() -> io::Result<()> {
-        Err(io::ErrorKind::PermissionDenied.into())
+    fn refused() -> Granted {
+        Err("Permission denied".to_owned())
     }
 
     #[test]
     fn one_kind_of_socket_is_enough() {
         for (datagram, raw, verdict) in [
             (Ok(()), Ok(()), Verdict::Ok),
-            (Ok(()), denied(), Verdict::Ok),
-            (denied(), Ok(()), Verdict::Ok),
-            (denied(), denied(), Verdict::Fail),
+            (Ok(()), refused(), Verdict::Ok),
+            (refused(), Ok(()), Verdict::Ok),
+            (refused(), refused(), Verdict::Fail),
         ] {
             let check = judge_sockets("ping IPv4", &datagram, &raw);
             assert_eq!(check.verdict, verdict, "{datagram:?} {raw:?}");
         }
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_family_that_is_not_there_is_no_failure() {
-        let absent = || Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
-        assert_eq!(
-            judge_sockets("ping IPv6", &absent(), &absent()).verdict,
-            Verdict::Skipped
-        );
     }
 
     #[test]
