@@ -53,9 +53,9 @@ impl Listener {
             let mut sent = HashMap::new();
             while !matches!(stopped.try_recv(), Err(mpsc::TryRecvError::Disconnected)) {
                 pause(ROUND);
-                let completed =
+                let passed =
                     iter::from_fn(|| receive(&socket)).filter_map(|packet| complete(&mut sent, &packet));
-                for trip in trips {
+                for trip in passed {
                     // Nobody listens any more only while everything ends.
                     let _ = log.send(trip);
                 }
