@@ -106,6 +106,17 @@ struct Stats {
     latest: Option<Arc<Batch>>,
 }
 
+/// How the runs of a collector go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunStatus {
+    /// Whether the last run succeeded; `None` before the first.
+    pub success: Option<bool>,
+    /// How long the last run took.
+    pub duration: Duration,
+    /// When an interval run last succeeded.
+    pub last_success: Option<Now>,
+}
+
 /// How a run ended, apart from what it read.
 enum End<T> {
     Returned(Outcome<T>),
@@ -136,6 +147,17 @@ impl Guarded {
     #[must_use]
     pub fn latest(&self) -> Option<Arc<Batch>> {
         self.stats().latest.clone()
+    }
+
+    /// How its runs go.
+    #[must_use]
+    pub fn status(&self) -> RunStatus {
+        let stats = self.stats();
+        RunStatus {
+            success: (stats.runs > 0).then_some(stats.success),
+            duration: stats.duration,
+            last_success: stats.last_success,
+        }
     }
 
     /// Reads the sources for one exposition; no families when that fails or takes longer than `deadline`.

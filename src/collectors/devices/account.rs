@@ -1,0 +1,219 @@
+//! What the probes of one device add up to: counters and histogram for the exposition, and sums of one interval for
+//! rules and history. A probe is counted when its outcome is known.
+
+use std::time::Duration;
+
+use prometheus_client::metrics::histogram::{Histogram, NativeHistogramConfig};
+
+use super::probe::{Answer, Method, Miss, Outcome, Unsent, UnsentReason, What};
+use crate::{clock::Now, collectors::Fresh};
+
+/// Upper bounds of the classic buckets, in seconds.
+pub(super) const BOUNDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
+const NATIVE_FACTOR: f64 = 1.1;
+const NATIVE_BUCKETS: usize = 160;
+
+/// Sums since the start, and since the last interval run.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    pub(super) requests: u64,
+    pub(super) failures: [u64; Miss::REASONS.len()],
+    pub(super) unsent: [u64; UnsentReason::REASONS.len()],
+    pub(super) round_trips: Histogram,
+    pub(super) last_round_trip: Option<Fresh<Duration>>,
+    pub(super) hop_limit: Option<Fresh<u8>>,
+    pub(super) last_success: Option<Now>,
+    pub(super) jitter: Duration,
+    pub(super) jitter_samples: u64,
+    pub(super) duplicates: u64,
+    pub(super) late_replies: u64,
+    interval: Sums,
+}
+
+/// What one interval saw of a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    pub(super) answered: u32,
+    pub(super) missed: u32,
+    timed: u32,
+    round_trips: Duration,
+    jitter: Duration,
+    jitter_samples: u32,
+    pub(super) unsent: Option<UnsentReason>,
+}
+
+impl Sums {
+    /// Mean round-trip time in seconds.
+    pub(super) fn mean_round_trip(&self) -> Option<f64> {
+        (self.timed > 0).then(|| self.round_trips.as_secs_f64() / f64::from(self.timed))
+    }
+
+    /// Share of the ended probes that were lost.
+    pub(super) fn loss(&self) -> Option<f64> {
+        let ended = self.answered + self.missed;
+        (ended > 0).then(|| f64::from(self.missed) / f64::from(ended))
+    }
+
+    /// Mean difference of consecutive round-trip times in seconds.
+    pub(super) fn mean_jitter(&self) -> Option<f64> {
+        (self.jitter_samples > 0).then(|| self.jitter.as_secs_f64() / f64::from(self.jitter_samples))
+    }
+}
+
+/// Whether an answer's time belongs into the round-trip times of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timed {
+    Yes,
+    /// The answer came by the fallback, whose times are of another kind.
+    No,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        let native = NativeHistogramConfig::with_bucket_factor(NATIVE_FACTOR).max_buckets(NATIVE_BUCKETS);
+        Self {
+            requests: 0,
+            failures: Default::default(),
+            unsent: Default::default(),
+            round_trips: Histogram::new_classic_and_native(BOUNDS.iter().copied(), native),
+            last_round_trip: None,
+            hop_limit: None,
+            last_success: None,
+            jitter: Duration::ZERO,
+            jitter_samples: 0,
+            duplicates: 0,
+            late_replies: 0,
+            interval: Sums::default(),
+        }
+    }
+}
+
+impl Account {
+    /// Counts news about a probe.
+    pub(super) fn record(&mut self, what: &What, timed: Timed, now: Now) {
+        match what {
+            What::LateReply => self.late_replies += 1,
+            What::Duplicate => self.duplicates += 1,
+            What::Ended(Outcome::Answered(answer)) => self.answered(*answer, timed, now),
+            What::Ended(Outcome::Missed(miss)) => self.missed(*miss),
+            What::Ended(Outcome::Unsent(unsent)) => self.not_sent(unsent),
+        }
+    }
+
+    /// The sums since the last call.
+    pub(super) fn take_interval(&mut self) -> Sums {
+        std::mem::take(&mut self.interval)
+    }
+
+    fn answered(&mut self, answer: Answer, timed: Timed, now: Now) {
+        self.requests += 1;
+        self.interval.answered += 1;
+        self.last_success = Some(now);
+        if timed == Timed::No {
+            return;
+        }
+        self.hop_limit = answer
+            .hop_limit
+            .map(|value| Fresh { value, taken: now })
+            .or(self.hop_limit);
+        self.round_trips.observe(answer.round_trip.as_secs_f64());
+        self.interval.timed += 1;
+        self.interval.round_trips += answer.round_trip;
+        let previous = self.last_round_trip.replace(Fresh {
+            value: answer.round_trip,
+            taken: now,
+        });
+        if let Some(previous) = previous {
+            let difference = answer.round_trip.abs_diff(previous.value);
+            self.jitter += difference;
+            self.jitter_samples += 1;
+            self.interval.jitter += difference;
+            self.interval.jitter_samples += 1;
+        }
+    }
+
+    fn missed(&mut self, miss: Miss) {
+        self.requests += 1;
+        self.failures[miss.index()] += 1;
+        self.interval.missed += 1;
+    }
+
+    fn not_sent(&mut self, unsent: &Unsent) {
+        self.unsent[unsent.reason.index()] += 1;
+        self.interval.unsent = Some(unsent.reason);
+    }
+}
+
+impl Timed {
+    /// Times of the device's own method count, those of a fallback do not.
+    pub(super) fn of(method: Method, own: Method) -> Self {
+        if method == own { Self::Yes } else { Self::No }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    fn answer(millis: u64) -> What {
+        What::Ended(Outcome::Answered(Answer {
+            round_trip: Duration::from_millis(millis),
+            hop_limit: Some(64),
+        }))
+    }
+
+    #[test]
+    fn outcomes_add_up() {
+        let now = Clock::System.now();
+        let mut account = Account::default();
+        let unsent = Unsent {
+            reason: UnsentReason::NoRoute,
+            detail: String::new(),
+        };
+        for what in [
+            answer(10),
+            answer(14),
+            What::Ended(Outcome::Missed(Miss::Timeout)),
+            What::Ended(Outcome::Unsent(unsent)),
+            What::LateReply,
+            What::Duplicate,
+            answer(12),
+        ] {
+            account.record(&what, Timed::Yes, now);
+        }
+        assert_eq!(
+            (account.requests, account.failures, account.unsent),
+            (4, [1, 0, 0], [0, 1, 0, 0])
+        );
+        assert_eq!((account.duplicates, account.late_replies), (1, 1));
+        assert_eq!(
+            (account.jitter, account.jitter_samples),
+            (Duration::from_millis(6), 2)
+        );
+        let sums = account.take_interval();
+        assert_eq!(sums.mean_round_trip(), Some(0.012));
+        assert_eq!(sums.loss(), Some(0.25));
+        assert_eq!(sums.mean_jitter(), Some(0.003));
+        let empty = account.take_interval();
+        assert_eq!(
+            (empty.mean_round_trip(), empty.loss(), empty.mean_jitter()),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn an_answer_by_the_fallback_counts_without_its_time() {
+        let mut account = Account::default();
+        account.record(
+            &answer(10),
+            Timed::of(Method::Connect, Method::Echo),
+            Clock::System.now(),
+        );
+        assert_eq!(account.requests, 1);
+        assert!(account.last_round_trip.is_none() && account.hop_limit.is_none());
+        assert_eq!(account.take_interval().mean_round_trip(), None);
+    }
+}

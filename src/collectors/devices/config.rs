@@ -1,0 +1,426 @@
+//! The configuration section `devices`: what is watched, how often, and when it counts as down or degraded.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Display,
+    net::IpAddr,
+    time::Duration,
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    problem::Problems,
+    units::{HumanDuration, Ratio},
+};
+
+/// Settings of the collector `devices`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether devices are watched.
+    pub enabled: bool,
+    /// Time between two checks of a device, start to start. Devices are spread evenly over it.
+    pub interval: HumanDuration,
+    /// Time after which an unanswered probe is a miss. With `icmp-then-tcp` each of the two gets half of it.
+    pub timeout: HumanDuration,
+    /// Probes per check, 1 to 100. They are sent a second apart, closer if the interval is too short for that.
+    pub probes: u32,
+    /// Misses in a row until a device is down. After a probe that stays unanswered for a second, re-probes follow
+    /// a second apart until there are that many, so an outage is confirmed within the timeout and three seconds.
+    pub failures: u32,
+    /// File with more devices. Not in this version.
+    pub devices_file: String,
+    /// Whether the default gateway is watched, under the name `gateway`, when `targets` is empty.
+    pub default_gateway: bool,
+    /// When a device that answers counts as degraded.
+    pub degraded: Degraded,
+    /// The devices.
+    pub targets: Vec<Target>,
+}
+
+/// When a device that answers counts as degraded. Judged by its last ten probes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Degraded {
+    /// Share of lost probes above which it is, if at least two were lost.
+    pub loss: Ratio,
+    /// Mean round-trip time above which it is.
+    pub rtt: HumanDuration,
+}
+
+/// A device.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Name in metrics, on the page and in mails. The address if empty.
+    #[serde(default)]
+    pub name: String,
+    /// IP address or host name. Names are resolved again every five minutes.
+    pub address: String,
+    /// Group for dashboards.
+    #[serde(default)]
+    pub group: String,
+    /// Names of the devices this one is reached through.
+    #[serde(default)]
+    pub parents: Vec<String>,
+    /// How the device is asked.
+    #[serde(default)]
+    pub check: Check,
+    /// TCP port, for the checks that connect.
+    #[serde(default)]
+    pub port: Option<u16>,
+}
+
+/// How a device is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// By ICMP echo requests.
+    #[default]
+    Icmp,
+    /// By TCP connections; the round-trip time is the time to connect. A refused connection is an answer.
+    Tcp,
+    /// By an ICMP echo request and, if it stays unanswered, by a TCP connection, which then decides. The
+    /// round-trip times are those of ICMP only.
+    IcmpThenTcp,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval: HumanDuration::secs(120),
+            timeout: HumanDuration::secs(5),
+            probes: 3,
+            failures: 3,
+            devices_file: String::new(),
+            default_gateway: true,
+            degraded: Degraded::default(),
+            targets: Vec::new(),
+        }
+    }
+}
+
+impl Default for Degraded {
+    fn default() -> Self {
+        Self {
+            loss: Ratio(0.2),
+            rtt: HumanDuration::secs(1),
+        }
+    }
+}
+
+impl Target {
+    /// A device that is named by its address and asked by ICMP.
+    #[must_use]
+    pub fn new(address: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The name, or the address if no name was given.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        if self.name.is_empty() {
+            &self.address
+        } else {
+            &self.name
+        }
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        check_text(problems, "name", &self.name);
+        check_text(problems, "group", &self.group);
+        check_address(problems, &self.address);
+        match (self.check, self.port) {
+            (Check::Tcp | Check::IcmpThenTcp, None) => {
+                problems.push("port", "is missing; a check by TCP needs a port from 1 to 65535");
+            }
+            (_, Some(0)) => problems.push("port", "0 is not a port; 1 to 65535 is accepted"),
+            _ => {}
+        }
+    }
+}
+
+impl Config {
+    pub(in crate::collectors) fn validate(&self, problems: &mut Problems) {
+        in_range(
+            problems,
+            "interval",
+            *self.interval,
+            Duration::from_secs(1),
+            Duration::from_secs(86_400),
+        );
+        in_range(
+            problems,
+            "timeout",
+            *self.timeout,
+            Duration::from_millis(10),
+            Duration::from_secs(60),
+        );
+        count_in_range(problems, "probes", self.probes);
+        count_in_range(problems, "failures", self.failures);
+        if !self.devices_file.is_empty() {
+            problems.push("devices_file", "this version reads devices from `targets` only");
+        }
+        problems.within("degraded", |p| {
+            if !(0.0..=1.0).contains(&self.degraded.loss.0) {
+                p.push(
+                    "loss",
+                    format_args!("{} is no share from 0 to 1", self.degraded.loss.0),
+                );
+            }
+            in_range(
+                p,
+                "rtt",
+                *self.degraded.rtt,
+                Duration::from_micros(1),
+                Duration::from_secs(60),
+            );
+        });
+        problems.within("targets", |p| self.validate_targets(p));
+    }
+
+    fn validate_targets(&self, problems: &mut Problems) {
+        let mut first = HashMap::new();
+        for (index, target) in self.targets.iter().enumerate() {
+            problems.at_index(index, |p| target.validate(p));
+            if let Some(before) = first.insert(target.display_name(), index) {
+                let key = if target.name.is_empty() { "address" } else { "name" };
+                problems.at_index(index, |p| {
+                    p.push(
+                        key,
+                        format_args!(
+                            "`{}` is the name of targets[{before}] already; names must be unique",
+                            target.display_name()
+                        ),
+                    );
+                });
+                first.insert(target.display_name(), before);
+            }
+        }
+        self.validate_parents(&first, problems);
+    }
+
+    fn validate_parents(&self, known: &HashMap<&str, usize>, problems: &mut Problems) {
+        for (index, target) in self.targets.iter().enumerate() {
+            let own = target.display_name();
+            for (position, parent) in target.parents.iter().enumerate() {
+                let complaint = if parent == own {
+                    Some("a device cannot be its own parent".to_owned())
+                } else if !known.contains_key(parent.as_str()) {
+                    Some(format!("`{parent}` is not the name of a device in `targets`"))
+                } else if self.leads_to(parent, own, known) {
+                    Some(format!(
+                        "`{parent}` is itself reached through `{own}`; parents must not form a circle"
+                    ))
+                } else {
+                    None
+                };
+                if let Some(complaint) = complaint {
+                    problems.at_index(index, |p| {
+                        p.within("parents", |p| p.at_index(position, |p| p.push("", complaint)));
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether `goal` is among the ancestors of `from`.
+    fn leads_to(&self, from: &str, goal: &str, known: &HashMap<&str, usize>) -> bool {
+        let mut seen = HashSet::new();
+        let mut open = vec![from];
+        while let Some(name) = open.pop() {
+            if name == goal {
+                return true;
+            }
+            if seen.insert(name)
+                && let Some(target) = known.get(name).and_then(|index| self.targets.get(*index))
+            {
+                open.extend(target.parents.iter().map(String::as_str));
+            }
+        }
+        false
+    }
+}
+
+fn check_text(problems: &mut Problems, key: &str, text: &str) {
+    if text.chars().any(char::is_control) {
+        problems.push(key, format_args!("{text:?} contains a control character"));
+    } else if text.trim() != text {
+        problems.push(key, format_args!("`{text}` begins or ends with a space"));
+    }
+}
+
+fn check_address(problems: &mut Problems, address: &str) {
+    const ACCEPTED: &str = "an IP address or a host name such as `192.168.1.1` or `nas.lan`";
+    if address.is_empty() {
+        problems.push("address", format_args!("is missing; {ACCEPTED} is accepted"));
+        return;
+    }
+    match address.parse::<IpAddr>() {
+        Ok(ip) if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::from([255; 4]) => {
+            problems.push(
+                "address",
+                format_args!("`{address}` is not the address of one device"),
+            );
+        }
+        Ok(_) => {}
+        Err(_) if is_host_name(address) => {}
+        Err(_) => problems.push("address", format_args!("`{address}` is not {ACCEPTED}")),
+    }
+}
+
+/// Host names, also with underscores, and IPv6 addresses with a zone such as `fe80::1%eth0`.
+fn is_host_name(text: &str) -> bool {
+    if let Some((ip, zone)) = text.split_once('%') {
+        return ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6()) && !zone.is_empty();
+    }
+    let name = text.strip_suffix('.').unwrap_or(text);
+    // Digits and dots that are no address are a mistyped address, not a name.
+    let numeric = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+    };
+    name.len() <= 253 && !numeric && name.split('.').all(label)
+}
+
+fn in_range(problems: &mut Problems, key: &str, value: Duration, low: Duration, high: Duration) {
+    if !(low..=high).contains(&value) {
+        out_of_range(
+            problems,
+            key,
+            &HumanDuration(value),
+            &HumanDuration(low),
+            &HumanDuration(high),
+        );
+    }
+}
+
+fn count_in_range(problems: &mut Problems, key: &str, value: u32) {
+    if !(1..=100).contains(&value) {
+        out_of_range(problems, key, &value, &1, &100);
+    }
+}
+
+fn out_of_range<T: Display>(problems: &mut Problems, key: &str, value: &T, low: &T, high: &T) {
+    problems.push(key, format_args!("{value} is not between {low} and {high}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(yaml: &str) -> Vec<String> {
+        let config: Config = serde_yaml::from_str(yaml).expect(yaml);
+        let mut problems = Problems::new();
+        config.validate(&mut problems);
+        problems
+            .into_vec()
+            .into_iter()
+            .map(|p| format!("{}: {}", p.path, p.message))
+            .collect()
+    }
+
+    #[test]
+    fn the_defaults_and_a_full_example_are_fine() {
+        assert_eq!(problems("{}"), [""; 0]);
+        let full = "
+interval: 1s
+probes: 1
+targets:
+  - {name: router, address: 192.168.1.1, group: core}
+  - {name: nas, address: nas.lan, parents: [router], check: icmp-then-tcp, port: 445}
+  - {address: 'fe80::1%eth0'}
+  - {address: 'xn--bcher-kva.example.', check: tcp, port: 443}
+";
+        assert_eq!(problems(full), [""; 0]);
+    }
+
+    #[test]
+    fn each_mistake_has_its_own_words() {
+        let rows = [
+            ("interval: 500ms", "interval: 500ms is not between 1s and 24h"),
+            ("timeout: 2m", "timeout: 2m is not between 10ms and 1m"),
+            ("probes: 0", "probes: 0 is not between 1 and 100"),
+            ("failures: 101", "failures: 101 is not between 1 and 100"),
+            (
+                "devices_file: x.yml",
+                "devices_file: this version reads devices from `targets` only",
+            ),
+            (
+                "degraded: {loss: 1.5}",
+                "degraded.loss: 1.5 is no share from 0 to 1",
+            ),
+            (
+                "targets: [{address: ''}]",
+                "targets[0].address: is missing; an IP address or a host name such as `192.168.1.1` or `nas.lan` is accepted",
+            ),
+            (
+                "targets: [{address: 192.168.1.300}]",
+                "targets[0].address: `192.168.1.300` is not an IP address or a host name such as `192.168.1.1` or `nas.lan`",
+            ),
+            (
+                "targets: [{address: 'http://nas'}]",
+                "targets[0].address: `http://nas` is not an IP address or a host name such as `192.168.1.1` or `nas.lan`",
+            ),
+            (
+                "targets: [{address: 224.0.0.1}]",
+                "targets[0].address: `224.0.0.1` is not the address of one device",
+            ),
+            (
+                r#"targets: [{address: a, name: "x\ny"}]"#,
+                r#"targets[0].name: "x\ny" contains a control character"#,
+            ),
+            (
+                "targets: [{address: a, group: 'g '}]",
+                "targets[0].group: `g ` begins or ends with a space",
+            ),
+            (
+                "targets: [{address: a}, {address: b, name: a}]",
+                "targets[1].name: `a` is the name of targets[0] already; names must be unique",
+            ),
+            (
+                "targets: [{address: a}, {address: a}]",
+                "targets[1].address: `a` is the name of targets[0] already; names must be unique",
+            ),
+            (
+                "targets: [{address: a, check: tcp}]",
+                "targets[0].port: is missing; a check by TCP needs a port from 1 to 65535",
+            ),
+            (
+                "targets: [{address: a, port: 0}]",
+                "targets[0].port: 0 is not a port; 1 to 65535 is accepted",
+            ),
+            (
+                "targets: [{address: a, parents: [a]}]",
+                "targets[0].parents[0]: a device cannot be its own parent",
+            ),
+            (
+                "targets: [{address: a, parents: [b]}]",
+                "targets[0].parents[0]: `b` is not the name of a device in `targets`",
+            ),
+        ];
+        for (yaml, expected) in rows {
+            assert_eq!(problems(yaml), [expected], "{yaml}");
+        }
+    }
+
+    #[test]
+    fn circles_of_parents_are_found() {
+        let yaml = "targets: [{address: a, parents: [b]}, {address: b, parents: [c]}, {address: c, parents: [a]}, {address: d, parents: [a]}]";
+        let found = problems(yaml);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(
+            found[0].contains("`b` is itself reached through `a`"),
+            "{found:?}"
+        );
+    }
+}

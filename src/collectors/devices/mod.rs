@@ -1,0 +1,296 @@
+//! Watches devices by ICMP echo requests (or TCP connections) on its own timers, and turns what it finds into a
+//! status per device, metrics and readings. It raises no alert and keeps no history.
+//!
+//! ```text
+//! schedule ──> engine (own thread) ──> prober: linux, portable; connect ──> device: account, state ──> families, readings
+//! ```
+
+mod account;
+mod config;
+mod connect;
+mod device;
+mod engine;
+mod families;
+#[cfg(target_os = "linux")]
+mod flight;
+mod gateway;
+#[cfg(target_os = "linux")]
+mod linux;
+mod packet;
+#[cfg(not(target_os = "linux"))]
+mod portable;
+mod probe;
+mod readings;
+mod resolve;
+mod schedule;
+mod state;
+mod support;
+mod table;
+mod uptime;
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use smol_str::SmolStr;
+use tokio::sync::{Notify, oneshot};
+use tracing::error;
+
+pub use self::{
+    config::{Check, Config, Degraded, Target},
+    families::METRICS,
+    gateway::find as default_gateway,
+    readings::SIGNALS,
+    state::Status,
+    support::{Granted, PingSupport, probe_permission},
+};
+use self::{connect::Connector, packet::Identity, table::Table};
+use super::{Background, Collect, Context, HealthLimits, Outcome, Stop};
+use crate::{
+    clock::{Clock, Now},
+    sample::{Batch, Family},
+    sys::waker::Waker,
+};
+
+/// The devices and what is known about them.
+pub struct Collector {
+    shared: Arc<Shared>,
+    config: arc_swap::ArcSwap<Config>,
+    clock: Clock,
+    procfs: String,
+    last_run: Mutex<Option<Instant>>,
+}
+
+/// A device as a page shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceView {
+    /// Configured name.
+    pub name: SmolStr,
+    /// Configured group, empty if none.
+    pub group: SmolStr,
+    /// Configured address.
+    pub address: SmolStr,
+    /// Present IP address; `None` while the name does not resolve.
+    pub ip: Option<IpAddr>,
+    /// Present status.
+    pub status: Status,
+    /// Why it is not simply up, in words; empty if it is.
+    pub reason: String,
+    /// Round-trip time of the last answer; `None` while down or when it is older than three intervals.
+    pub last_rtt: Option<Duration>,
+    /// Share of the last check's probes that were lost.
+    pub loss: Option<f64>,
+}
+
+/// What the ping thread, the lookups and the scrapes share.
+struct Shared {
+    table: Mutex<Table>,
+    waker: Option<Waker>,
+    changed: Notify,
+    retry: AtomicBool,
+}
+
+impl Collector {
+    pub(super) fn new(config: &Config, context: &Context) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                table: Mutex::new(Table::new(config, context.clock.now())),
+                waker: Waker::new().ok(),
+                changed: Notify::new(),
+                retry: AtomicBool::new(false),
+            }),
+            config: arc_swap::ArcSwap::from_pointee(config.clone()),
+            clock: context.clock,
+            procfs: context.paths.procfs.clone(),
+            last_run: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn apply(&self, config: &Config, _limits: HealthLimits) {
+        self.config.store(Arc::new(config.clone()));
+        self.shared.table().apply(config, self.clock.now());
+        self.shared.retry.store(true, Ordering::Release);
+        self.shared.wake();
+        self.shared.changed.notify_one();
+    }
+
+    /// All devices as they are at `now`, in the order of the configuration.
+    #[must_use]
+    pub fn overview(&self, now: Now) -> Vec<DeviceView> {
+        let mut table = self.shared.table();
+        table.age(now);
+        let (interval, probes) = (table.plan().interval, table.plan().probes);
+        let view = |device: &device::Device| {
+            let status = device.machine.status();
+            let last = device
+                .account
+                .last_round_trip
+                .as_ref()
+                .filter(|_| status != Status::Down);
+            DeviceView {
+                name: device.spec.name.clone(),
+                group: device.spec.group.clone(),
+                address: device.spec.address.clone(),
+                ip: device.address().map(|address| address.ip()),
+                status,
+                reason: device.machine.cause().to_string(),
+                last_rtt: last.and_then(|last| last.get(now, interval)).copied(),
+                loss: device.machine.recent_loss(probes),
+            }
+        };
+        table.devices().map(view).collect()
+    }
+
+    /// Starts the ping thread. The receiver learns of its end, by a panic or because of `stop`.
+    fn start_thread(&self, stop: Arc<AtomicBool>) -> Option<(thread::JoinHandle<()>, oneshot::Receiver<()>)> {
+        let (shared, clock) = (Arc::clone(&self.shared), self.clock);
+        let runtime = tokio::runtime::Handle::current();
+        let (ended, end) = oneshot::channel();
+        let run = move || {
+            let _ended = ended;
+            let (sender, mailbox) = mpsc::channel();
+            let connector = Connector::new(runtime.clone(), sender.clone(), Arc::clone(&shared));
+            let identity = identity();
+            #[cfg(target_os = "linux")]
+            let mut prober = {
+                drop(sender);
+                linux::KernelTimed::new(Arc::clone(&shared), runtime, identity)
+            };
+            #[cfg(not(target_os = "linux"))]
+            let mut prober = portable::Portable::new(Arc::clone(&shared), runtime, sender, identity);
+            engine::run(&shared, clock, &stop, &mut prober, &connector, &mailbox);
+        };
+        match thread::Builder::new().name("ping".to_owned()).spawn(run) {
+            Ok(thread) => Some((thread, end)),
+            Err(error) => {
+                error!(%error, "failed to start the ping thread; devices stay unknown");
+                None
+            }
+        }
+    }
+
+    async fn run(self: Arc<Self>, mut stop: Stop) {
+        let thread_stop = StopOnDrop {
+            stop: Arc::default(),
+            shared: Arc::clone(&self.shared),
+        };
+        let Some((thread, end)) = self.start_thread(Arc::clone(&thread_stop.stop)) else {
+            return;
+        };
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            _ = end => {}
+            () = resolve::run(Arc::clone(&self.shared), self.clock, self.procfs.clone()) => {}
+        }
+        drop(thread_stop);
+        if let Ok(Err(panic)) = tokio::task::spawn_blocking(move || thread.join()).await {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Collect for Collector {
+    fn name(&self) -> &'static str {
+        "devices"
+    }
+
+    fn enabled(&self) -> bool {
+        self.config.load().enabled
+    }
+
+    fn interval(&self) -> Duration {
+        *self.config.load().interval
+    }
+
+    fn scrape(&self, now: Now) -> Outcome<Vec<Family>> {
+        let mut table = self.shared.table();
+        table.age(now);
+        Outcome::ok(families::of(&table, now))
+    }
+
+    fn sample(&self, now: Now) -> Outcome<Batch> {
+        let before = self
+            .last_run
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(now.instant);
+        let mut table = self.shared.table();
+        table.age(now);
+        Outcome::ok(Batch {
+            collector: "devices",
+            at: now,
+            elapsed: before.map(|before| now.instant.saturating_duration_since(before)),
+            readings: readings::take(&mut table),
+            health: vec![readings::health(&table)],
+        })
+    }
+
+    fn background(self: Arc<Self>, stop: Stop) -> Option<Background> {
+        Some(Box::pin(self.run(stop)))
+    }
+}
+
+impl Shared {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake();
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn wait(&self, sockets: &[std::os::fd::BorrowedFd<'_>], until: Option<Instant>) {
+        match &self.waker {
+            Some(waker) => waker.wait(sockets, until),
+            None => thread::park_timeout(WITHOUT_WAKER),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn wait(&self, until: Option<Instant>) {
+        match &self.waker {
+            Some(waker) => waker.wait(until),
+            None => thread::park_timeout(WITHOUT_WAKER),
+        }
+    }
+}
+
+/// How long to wait when the system had no descriptor left to be woken by.
+const WITHOUT_WAKER: Duration = Duration::from_millis(5);
+
+/// Ends the ping thread, also when the task that started it is dropped half-way.
+struct StopOnDrop {
+    stop: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.shared.wake();
+    }
+}
+
+/// Random per process, so that no other program's replies and none of an earlier run match.
+fn identity() -> Identity {
+    let mut bytes = [0; 10];
+    if getrandom::fill(&mut bytes).is_err() {
+        // Without a source of randomness the process still differs from its neighbours.
+        bytes[6..].copy_from_slice(&std::process::id().to_be_bytes());
+    }
+    let [token @ .., high, low] = bytes;
+    Identity {
+        token,
+        ident: u16::from_be_bytes([high, low]),
+    }
+}

@@ -1,0 +1,259 @@
+//! Echo requests and replies as bytes. A request carries a random token of this process, the device, the number of
+//! the probe and its time, so that only a true reply matches. Pure.
+
+use super::probe::{DeviceId, IcmpVersion, ProbeId};
+
+/// Bytes behind the ICMP header, as many as `ping` sends.
+const PAYLOAD: usize = 56;
+const HEADER: usize = 8;
+/// Length of a whole request.
+pub(super) const LENGTH: usize = HEADER + PAYLOAD;
+
+/// What tells our probes from those of everybody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// Random per process.
+    pub(super) token: [u8; 8],
+    /// ICMP identifier on raw sockets; on datagram sockets the kernel chooses one and sorts by it.
+    pub(super) ident: u16,
+}
+
+/// What a probe says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) id: ProbeId,
+    /// Nanoseconds since the prober began.
+    pub(super) sent: u64,
+    /// Milliseconds after which it is a miss.
+    pub(super) timeout: u32,
+}
+
+/// How a socket shows a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// From the ICMP header on; the kernel has compared the identifier.
+    Datagram(IcmpVersion),
+    /// With the IP header before it for IPv4, without for IPv6; the identifier is ours to compare.
+    Raw(IcmpVersion),
+}
+
+impl Identity {
+    /// An echo request.
+    pub(super) fn request(&self, version: IcmpVersion, sequence: u16, mark: Mark) -> [u8; LENGTH] {
+        let kind = match version {
+            IcmpVersion::V4 => 8,
+            IcmpVersion::V6 => 128,
+        };
+        let mut packet = [0; LENGTH];
+        packet[0] = kind;
+        packet[4..6].copy_from_slice(&self.ident.to_be_bytes());
+        packet[6..8].copy_from_slice(&sequence.to_be_bytes());
+        packet[8..16].copy_from_slice(&self.token);
+        packet[16..20].copy_from_slice(&mark.id.device.0.to_be_bytes());
+        packet[20..24].copy_from_slice(&mark.timeout.to_be_bytes());
+        packet[24..32].copy_from_slice(&mark.id.number.to_be_bytes());
+        packet[32..40].copy_from_slice(&mark.sent.to_be_bytes());
+        if version == IcmpVersion::V4 {
+            // The kernel fills in the checksum of ICMPv6, which covers addresses only it knows.
+            let sum = checksum(&packet);
+            packet[2..4].copy_from_slice(&sum.to_be_bytes());
+        }
+        packet
+    }
+
+    /// Sequence and mark of an echo reply to us.
+    pub(super) fn reply(&self, framing: Framing, packet: &[u8]) -> Option<(u16, Mark)> {
+        let (icmp, compare, version) = match framing {
+            Framing::Datagram(version) => (packet, None, version),
+            Framing::Raw(IcmpVersion::V4) => (without_ip_header(packet)?, Some(self.ident), IcmpVersion::V4),
+            Framing::Raw(IcmpVersion::V6) => (packet, Some(self.ident), IcmpVersion::V6),
+        };
+        let header = icmp.first_chunk::<HEADER>()?;
+        let expected = match version {
+            IcmpVersion::V4 => 0,
+            IcmpVersion::V6 => 129,
+        };
+        let (ident, sequence) = numbers(*header);
+        if header[0] != expected || header[1] != 0 || compare.is_some_and(|ours| ours != ident) {
+            return None;
+        }
+        Some((sequence, self.mark(icmp.get(HEADER..)?)?))
+    }
+
+    /// Sequence and, if enough of it was returned, mark of the request an ICMP error quotes.
+    pub(super) fn quoted(&self, framing: Framing, packet: &[u8]) -> Option<(u16, Option<Mark>)> {
+        let header = packet.first_chunk::<HEADER>()?;
+        let (expected, compare) = match framing {
+            Framing::Datagram(IcmpVersion::V4) => (8, None),
+            Framing::Datagram(IcmpVersion::V6) => (128, None),
+            Framing::Raw(IcmpVersion::V4) => (8, Some(self.ident)),
+            Framing::Raw(IcmpVersion::V6) => (128, Some(self.ident)),
+        };
+        let (ident, sequence) = numbers(*header);
+        if header[0] != expected || compare.is_some_and(|ours| ours != ident) {
+            return None;
+        }
+        let payload = &packet[HEADER..];
+        let mark = self.mark(payload);
+        // Enough of the payload came back, and it is not ours.
+        (mark.is_some() || payload.len() < 32).then_some((sequence, mark))
+    }
+
+    /// Mark of a packet of ours that left, with all its headers in front.
+    pub(super) fn departed(&self, packet: &[u8]) -> Option<Mark> {
+        self.mark(packet.last_chunk::<PAYLOAD>()?)
+    }
+
+    fn mark(&self, payload: &[u8]) -> Option<Mark> {
+        let payload = payload.first_chunk::<32>()?;
+        let (token, rest) = payload.split_first_chunk::<8>()?;
+        let (device, rest) = rest.split_first_chunk::<4>()?;
+        let (timeout, rest) = rest.split_first_chunk::<4>()?;
+        let (number, rest) = rest.split_first_chunk::<8>()?;
+        let sent = rest.first_chunk::<8>()?;
+        (*token == self.token).then(|| Mark {
+            id: ProbeId {
+                device: DeviceId(u32::from_be_bytes(*device)),
+                number: u64::from_be_bytes(*number),
+            },
+            sent: u64::from_be_bytes(*sent),
+            timeout: u32::from_be_bytes(*timeout),
+        })
+    }
+}
+
+fn numbers(header: [u8; HEADER]) -> (u16, u16) {
+    let [_, _, _, _, ident_high, ident_low, sequence_high, sequence_low] = header;
+    (
+        u16::from_be_bytes([ident_high, ident_low]),
+        u16::from_be_bytes([sequence_high, sequence_low]),
+    )
+}
+
+fn without_ip_header(packet: &[u8]) -> Option<&[u8]> {
+    let length = usize::from(packet.first()? & 0x0f) * 4;
+    packet.get(length..).filter(|_| length >= 20)
+}
+
+fn checksum(packet: &[u8]) -> u16 {
+    let sum = packet
+        .chunks_exact(2)
+        .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
+        .sum::<u32>();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let folded = (folded & 0xffff) + (folded >> 16);
+    !(folded as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: Identity = Identity {
+        token: *b"kestrel!",
+        ident: 0x1234,
+    };
+    const MARK: Mark = Mark {
+        id: ProbeId {
+            device: DeviceId(7),
+            number: 300,
+        },
+        sent: 99,
+        timeout: 5_000,
+    };
+
+    fn reply(version: IcmpVersion) -> Vec<u8> {
+        let mut packet = OURS.request(version, 5, MARK).to_vec();
+        packet[0] = if version == IcmpVersion::V4 { 0 } else { 129 };
+        packet
+    }
+
+    fn with_ip_header(icmp: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; 24];
+        packet[0] = 0x46;
+        packet.extend(icmp);
+        packet
+    }
+
+    #[test]
+    fn the_checksum_of_a_request_is_right() {
+        let packet = OURS.request(IcmpVersion::V4, 5, MARK);
+        assert_eq!(checksum(&packet), 0, "summed with its own checksum");
+        assert_ne!(&packet[2..4], [0, 0]);
+    }
+
+    #[test]
+    fn own_replies_match_in_every_framing() {
+        for version in [IcmpVersion::V4, IcmpVersion::V6] {
+            let packet = reply(version);
+            assert_eq!(OURS.reply(Framing::Datagram(version), &packet), Some((5, MARK)));
+        }
+        let raw = with_ip_header(&reply(IcmpVersion::V4));
+        assert_eq!(OURS.reply(Framing::Raw(IcmpVersion::V4), &raw), Some((5, MARK)));
+        assert_eq!(
+            OURS.reply(Framing::Raw(IcmpVersion::V6), &reply(IcmpVersion::V6)),
+            Some((5, MARK))
+        );
+    }
+
+    type Change = fn(&mut Vec<u8>);
+
+    #[test]
+    fn foreign_and_damaged_replies_never_match() {
+        let rows: [(&str, Change); 6] = [
+            ("our own request, looped back", |p| p[0] = 8),
+            ("a strange code", |p| p[1] = 1),
+            ("another token", |p| p[8] ^= 1),
+            ("cut payload", |p| p.truncate(39)),
+            ("cut header", |p| p.truncate(7)),
+            ("nothing", Vec::clear),
+        ];
+        for (what, change) in rows {
+            let mut packet = reply(IcmpVersion::V4);
+            change(&mut packet);
+            assert_eq!(
+                OURS.reply(Framing::Datagram(IcmpVersion::V4), &packet),
+                None,
+                "{what}"
+            );
+        }
+        let mut raw = with_ip_header(&reply(IcmpVersion::V4));
+        raw[24 + 4] ^= 1;
+        assert_eq!(
+            OURS.reply(Framing::Raw(IcmpVersion::V4), &raw),
+            None,
+            "another identifier"
+        );
+        raw[0] = 0x41;
+        assert_eq!(
+            OURS.reply(Framing::Raw(IcmpVersion::V4), &raw),
+            None,
+            "an IP header too short to be one"
+        );
+    }
+
+    #[test]
+    fn a_quoted_request_is_ours_by_payload_or_by_sequence() {
+        let framing = Framing::Raw(IcmpVersion::V4);
+        let packet = OURS.request(IcmpVersion::V4, 5, MARK);
+        assert_eq!(OURS.quoted(framing, &packet), Some((5, Some(MARK))));
+        assert_eq!(
+            OURS.quoted(framing, &packet[..8]),
+            Some((5, None)),
+            "a router that quotes eight bytes"
+        );
+        let mut foreign = packet;
+        foreign[8] ^= 1;
+        assert_eq!(OURS.quoted(framing, &foreign), None, "another token");
+        foreign[4] ^= 1;
+        assert_eq!(OURS.quoted(framing, &foreign[..8]), None, "another identifier");
+    }
+
+    #[test]
+    fn a_departed_packet_is_found_behind_its_headers() {
+        let mut frame = vec![0; 34];
+        frame.extend(OURS.request(IcmpVersion::V4, 5, MARK));
+        assert_eq!(OURS.departed(&frame), Some(MARK));
+        assert_eq!(OURS.departed(&frame[1..50]), None);
+    }
+}

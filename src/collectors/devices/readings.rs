@@ -1,0 +1,92 @@
+//! One interval run over all devices: readings for rules and history, and the health of the component.
+
+use smol_str::SmolStr;
+
+use super::{
+    account::Sums,
+    device::Device,
+    probe::UnsentReason,
+    state::{Cause, Status},
+    table::Table,
+};
+use crate::sample::{ComponentHealth, Health, Missing, Observed, Reading, Signal, SubjectKind};
+
+const UP: Signal = Signal {
+    name: "device_up",
+    subject: SubjectKind::Device,
+    help: "Whether the device is considered reachable: 1 up or degraded, 0 down.",
+};
+const RTT: Signal = Signal {
+    name: "ping_rtt_seconds",
+    subject: SubjectKind::Device,
+    help: "Mean round-trip time of the probes that ended in the interval.",
+};
+const LOSS: Signal = Signal {
+    name: "ping_loss_ratio",
+    subject: SubjectKind::Device,
+    help: "Share of the probes that ended in the interval without an answer.",
+};
+const JITTER: Signal = Signal {
+    name: "ping_jitter_seconds",
+    subject: SubjectKind::Device,
+    help: "Mean difference between consecutive round-trip times of the interval.",
+};
+
+/// Signals of this collector.
+pub const SIGNALS: &[&Signal] = &[&UP, &RTT, &LOSS, &JITTER];
+
+/// Readings of every device; the sums of the interval start anew.
+pub(super) fn take(table: &mut Table) -> Vec<Reading> {
+    table.devices_mut().flat_map(of_device).collect()
+}
+
+/// Down devices are critical, degraded ones a warning; without any device that can be judged it is unknown.
+pub(super) fn health(table: &Table) -> ComponentHealth {
+    let worst = table
+        .devices()
+        .filter_map(|device| match device.machine.status() {
+            Status::Down => Some(Health::Critical),
+            Status::Degraded => Some(Health::Warning),
+            Status::Up => Some(Health::Ok),
+            Status::Unreachable | Status::Unknown | Status::Paused | Status::Maintenance => None,
+        });
+    ComponentHealth {
+        component: "devices",
+        health: worst.max(),
+    }
+}
+
+fn of_device(device: &mut Device) -> [Reading; 4] {
+    let sums = device.account.take_interval();
+    let subject = device.spec.name.clone();
+    let nothing = Observed::Missing(why_nothing(device, &sums));
+    let up = device.machine.status().is_up().map(|up| f64::from(u8::from(up)));
+    [
+        reading(&UP, &subject, up, nothing),
+        reading(&RTT, &subject, sums.mean_round_trip(), nothing),
+        reading(&LOSS, &subject, sums.loss(), nothing),
+        reading(&JITTER, &subject, sums.mean_jitter(), nothing),
+    ]
+}
+
+fn reading(signal: &'static Signal, subject: &SmolStr, value: Option<f64>, otherwise: Observed) -> Reading {
+    Reading {
+        signal,
+        subject: subject.clone(),
+        observed: value.map_or(otherwise, Observed::Value),
+    }
+}
+
+fn why_nothing(device: &Device, sums: &Sums) -> Missing {
+    let unsent = match device.machine.cause() {
+        Cause::LookingUp => Some(UnsentReason::Resolve),
+        Cause::Unsent(unsent) => Some(unsent.reason),
+        _ => sums.unsent,
+    };
+    match unsent {
+        Some(UnsentReason::Resolve) => Missing::NameResolution,
+        Some(UnsentReason::Permission) => Missing::NoPermission,
+        Some(UnsentReason::NoRoute) => Missing::LocalNetwork,
+        Some(UnsentReason::Send) | None => Missing::NoSample,
+    }
+}

@@ -1,0 +1,102 @@
+//! Looks up the names of devices and the default gateway, again and again, away from the ping thread. A lookup that
+//! hangs holds one of a few places and delays no probe.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+use tracing::{debug, info};
+
+use super::{Shared, gateway, probe::DeviceId};
+use crate::clock::Clock;
+
+/// Lookups at a time.
+const AT_A_TIME: usize = 8;
+/// The default gateway is looked for again this often.
+const GATEWAY_AGAIN: Duration = Duration::from_secs(60);
+
+/// Runs until it is dropped.
+pub(super) async fn run(shared: Arc<Shared>, clock: Clock, procfs: String) {
+    let permits = Arc::new(Semaphore::new(AT_A_TIME));
+    let mut gateway = GatewayWatch::default();
+    loop {
+        gateway.look(&shared, clock, &procfs).await;
+        let now = clock.now().instant;
+        let lookups = shared.table().take_lookups(now);
+        for (id, name) in lookups {
+            tokio::spawn(look_up(
+                Arc::clone(&shared),
+                clock,
+                Arc::clone(&permits),
+                id,
+                name,
+            ));
+        }
+        let next = shared
+            .table()
+            .next_lookup()
+            .map_or(GATEWAY_AGAIN, |at| at.saturating_duration_since(now));
+        // A change of the configuration ends the wait early; either way there is something to look at.
+        let _ = tokio::time::timeout(next.min(GATEWAY_AGAIN), shared.changed.notified()).await;
+    }
+}
+
+async fn look_up(shared: Arc<Shared>, clock: Clock, permits: Arc<Semaphore>, id: DeviceId, name: String) {
+    let Ok(_permit) = permits.acquire().await else {
+        return;
+    };
+    let result = tokio::net::lookup_host((name.as_str(), 0)).await;
+    let result = result
+        .map(Iterator::collect::<Vec<SocketAddr>>)
+        .map_err(|error| in_short(&error));
+    debug!(name, ?result, "looked up a device");
+    shared.table().resolved(id, result, clock.now().instant);
+    shared.wake();
+    shared.changed.notify_one();
+}
+
+/// What went wrong, without the standard library's preface.
+fn in_short(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let short = text.strip_prefix("failed to lookup address information: ");
+    short.map(str::to_owned).unwrap_or(text)
+}
+
+/// Says what it found when that changes.
+#[derive(Default)]
+struct GatewayWatch {
+    last: Option<Option<SocketAddr>>,
+}
+
+impl GatewayWatch {
+    async fn look(&mut self, shared: &Shared, clock: Clock, procfs: &str) {
+        if !shared.table().wants_gateway() {
+            self.last = None;
+            return;
+        }
+        let procfs = procfs.to_owned();
+        let found = tokio::task::spawn_blocking(move || gateway::find(&procfs))
+            .await
+            .ok()
+            .flatten();
+        if self.last.replace(found) != Some(found) {
+            match found {
+                Some(address) => info!(address = %address.ip(), "watching the default gateway"),
+                None => info!("no default gateway found and no device configured; no device is watched"),
+            }
+        }
+        shared.table().set_gateway(found, clock.now());
+        shared.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_lookups_are_short() {
+        let error = std::io::Error::other("failed to lookup address information: Name or service not known");
+        assert_eq!(in_short(&error), "Name or service not known");
+        assert_eq!(in_short(&std::io::Error::other("out of memory")), "out of memory");
+    }
+}

@@ -1,0 +1,294 @@
+//! The status of one device, from the outcomes of its probes. Pure: (state, outcome, now) gives the next state.
+//! One miss is a suspicion, `failures` misses in a row are an outage, one answer ends either.
+
+use std::{collections::VecDeque, fmt, time::Duration};
+
+use super::{
+    probe::{Miss, Outcome, Unsent, UnsentReason},
+    uptime::{Counting, Uptime},
+};
+use crate::clock::Now;
+
+/// Outcomes that loss and round-trip time are judged by.
+const WINDOW: usize = 10;
+/// A single lost packet is no loss worth a word.
+const LOSS_FLOOR: usize = 2;
+
+/// Status of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Does not answer.
+    Down,
+    /// Answers.
+    Up,
+    /// Answers, but with loss or a round-trip time above its limits.
+    Degraded,
+    /// Cannot be judged because a parent is down.
+    Unreachable,
+    /// Cannot be judged: not probed yet, no address, no route or no permission.
+    Unknown,
+    /// Not probed on request.
+    Paused,
+    /// In a maintenance window.
+    Maintenance,
+}
+
+impl Status {
+    /// All statuses in the order of their codes.
+    pub const ALL: [Self; 7] = [
+        Self::Down,
+        Self::Up,
+        Self::Degraded,
+        Self::Unreachable,
+        Self::Unknown,
+        Self::Paused,
+        Self::Maintenance,
+    ];
+
+    /// Name as in the label `status`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+            Self::Paused => "paused",
+            Self::Maintenance => "maintenance",
+        }
+    }
+
+    /// Value of `netkestrel_device_status`.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Down => 0,
+            Self::Up => 1,
+            Self::Degraded => 2,
+            Self::Unreachable => 3,
+            Self::Unknown => 4,
+            Self::Paused => 5,
+            Self::Maintenance => 6,
+        }
+    }
+
+    /// Whether it counts as reachable; `None` when that cannot be told.
+    #[must_use]
+    pub fn is_up(self) -> Option<bool> {
+        match self {
+            Self::Up | Self::Degraded => Some(true),
+            Self::Down => Some(false),
+            Self::Unreachable | Self::Unknown | Self::Paused | Self::Maintenance => None,
+        }
+    }
+}
+
+/// Where the lines between the statuses are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Limits {
+    /// Misses in a row until down.
+    pub(super) failures: u32,
+    /// Share of lost probes above which a device is degraded.
+    pub(super) loss: f64,
+    /// Mean round-trip time above which a device is degraded.
+    pub(super) round_trip: Duration,
+}
+
+/// Why a device has the status it has.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cause {
+    NotProbedYet,
+    LookingUp,
+    Answers,
+    Missed(Miss),
+    Loss(f64),
+    Slow(Duration),
+    Unsent(Unsent),
+    Silent,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotProbedYet => f.write_str("not probed yet"),
+            Self::LookingUp => f.write_str("its name is being looked up"),
+            Self::Answers => Ok(()),
+            Self::Missed(miss) => miss.fmt(f),
+            Self::Loss(share) => write!(f, "{:.0} % of the last probes lost", share * 100.0),
+            Self::Slow(mean) => write!(f, "answers take {:.0} ms on average", mean.as_secs_f64() * 1e3),
+            Self::Unsent(unsent) => unsent.fmt(f),
+            Self::Silent => f.write_str("no probe ended in the last three intervals"),
+        }
+    }
+}
+
+/// State of one device.
+#[derive(Debug, Clone)]
+pub(super) struct Machine {
+    status: Status,
+    cause: Cause,
+    misses: u32,
+    unsent: u32,
+    window: VecDeque<Option<Duration>>,
+    definite: Option<bool>,
+    changes: u64,
+    changed_at: Option<Now>,
+    uptime: Uptime,
+}
+
+impl Machine {
+    /// Nothing is known yet.
+    pub(super) fn new(now: Now) -> Self {
+        Self {
+            status: Status::Unknown,
+            cause: Cause::NotProbedYet,
+            misses: 0,
+            unsent: 0,
+            window: VecDeque::with_capacity(WINDOW),
+            definite: None,
+            changes: 0,
+            changed_at: None,
+            uptime: Uptime::new(now.instant),
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    pub(super) fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// Changes between up and down, and when the last one was.
+    pub(super) fn changes(&self) -> (u64, Option<Now>) {
+        (self.changes, self.changed_at)
+    }
+
+    /// Time for which the state was known, and time up, until `now`.
+    pub(super) fn uptime(&self, now: Now) -> (Duration, Duration) {
+        self.uptime.totals(now.instant)
+    }
+
+    /// Share of the last `probes` ended probes (at most ten) that were lost.
+    pub(super) fn recent_loss(&self, probes: u32) -> Option<f64> {
+        let taken = self.window.len().min(probes as usize);
+        let lost = self
+            .window
+            .iter()
+            .rev()
+            .take(taken)
+            .filter(|end| end.is_none())
+            .count();
+        (taken > 0).then(|| lost as f64 / taken as f64)
+    }
+
+    /// Takes the outcome of the newest probe into account.
+    pub(super) fn apply(&mut self, outcome: &Outcome, limits: &Limits, now: Now) {
+        match outcome {
+            Outcome::Answered(answer) => self.answered(answer.round_trip, limits),
+            Outcome::Missed(miss) => self.missed(*miss, limits),
+            Outcome::Unsent(unsent) => self.not_sent(unsent, limits),
+        }
+        self.settle(now);
+    }
+
+    /// A probe that was sent before the last answered one was lost: loss, but no suspicion.
+    pub(super) fn missed_before_answer(&mut self, limits: &Limits, now: Now) {
+        self.remember(None);
+        self.judge(limits);
+        self.settle(now);
+    }
+
+    /// Nothing has been heard for so long that no status would be honest.
+    pub(super) fn forget(&mut self, cause: Cause, now: Now) {
+        self.unknown(cause);
+        self.settle(now);
+    }
+
+    fn answered(&mut self, round_trip: Duration, limits: &Limits) {
+        if self.status == Status::Down {
+            self.window.clear();
+        }
+        (self.misses, self.unsent) = (0, 0);
+        self.remember(Some(round_trip));
+        self.status = Status::Up;
+        self.cause = Cause::Answers;
+        self.judge(limits);
+    }
+
+    fn missed(&mut self, miss: Miss, limits: &Limits) {
+        self.unsent = 0;
+        self.misses = self.misses.saturating_add(1);
+        self.remember(None);
+        if self.misses >= limits.failures {
+            self.status = Status::Down;
+            self.cause = Cause::Missed(miss);
+        }
+    }
+
+    fn not_sent(&mut self, unsent: &Unsent, limits: &Limits) {
+        self.unsent = self.unsent.saturating_add(1);
+        if unsent.reason != UnsentReason::Send || self.unsent >= limits.failures {
+            self.unknown(Cause::Unsent(unsent.clone()));
+        }
+    }
+
+    fn unknown(&mut self, cause: Cause) {
+        self.status = Status::Unknown;
+        self.cause = cause;
+        self.misses = 0;
+        self.window.clear();
+    }
+
+    fn remember(&mut self, end: Option<Duration>) {
+        if self.window.len() == WINDOW {
+            self.window.pop_front();
+        }
+        self.window.push_back(end);
+    }
+
+    /// Decides between up and degraded for a device that answers.
+    fn judge(&mut self, limits: &Limits) {
+        if self.status.is_up() != Some(true) || self.misses > 0 {
+            return;
+        }
+        let lost = self.window.iter().filter(|end| end.is_none()).count();
+        let answered = self.window.len() - lost;
+        let share = lost as f64 / self.window.len().max(1) as f64;
+        let sum: Duration = self.window.iter().flatten().sum();
+        let mean = sum
+            .checked_div(u32::try_from(answered).unwrap_or(u32::MAX))
+            .unwrap_or_default();
+        (self.status, self.cause) = if lost >= LOSS_FLOOR && share > limits.loss {
+            (Status::Degraded, Cause::Loss(share))
+        } else if mean > limits.round_trip {
+            (Status::Degraded, Cause::Slow(mean))
+        } else {
+            (Status::Up, Cause::Answers)
+        };
+    }
+
+    fn settle(&mut self, now: Now) {
+        let up = self.status.is_up();
+        if let (Some(before), Some(after)) = (self.definite, up)
+            && before != after
+        {
+            self.changes += 1;
+            self.changed_at = Some(now);
+        }
+        self.definite = up.or(self.definite);
+        let counting = match up {
+            Some(true) if self.misses > 0 => Counting::Suspended,
+            Some(true) => Counting::Up,
+            Some(false) => Counting::Down,
+            None => Counting::Unknown,
+        };
+        self.uptime.count(counting, now.instant);
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,299 @@
+//! All devices of the configuration in force, and what is due when. One lock guards it; whoever holds the lock only
+//! computes.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, HashMap},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use super::{
+    config::{Config, Target},
+    device::{Device, FollowUp, Place, Spec},
+    probe::{DeviceId, Event, Order},
+    schedule::Plan,
+    state::Limits,
+};
+use crate::clock::Now;
+
+/// Name of the device that stands for the default gateway.
+const GATEWAY: &str = "gateway";
+/// Names are looked up again this long after an answer, and this long after a failure.
+const LOOKUP_AGAIN: Duration = Duration::from_secs(300);
+const LOOKUP_RETRY: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(super) struct Table {
+    enabled: bool,
+    plan: Plan,
+    limits: Limits,
+    wants_gateway: bool,
+    devices: BTreeMap<DeviceId, Device>,
+    timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
+    lookups: BTreeMap<DeviceId, Option<Instant>>,
+    next_id: u32,
+    /// Replies the kernel dropped because our buffer was full.
+    pub(super) dropped: u64,
+}
+
+impl Table {
+    /// The devices of `config`; the first checks come soon after `now`.
+    pub(super) fn new(config: &Config, now: Now) -> Self {
+        let mut table = Self {
+            enabled: false,
+            plan: plan_of(config, now.instant),
+            limits: limits_of(config),
+            wants_gateway: false,
+            devices: BTreeMap::new(),
+            timers: BinaryHeap::new(),
+            lookups: BTreeMap::new(),
+            next_id: 0,
+            dropped: 0,
+        };
+        table.apply(config, now);
+        table
+    }
+
+    /// Takes a changed configuration over. Devices that keep name, address and check keep what they accumulated.
+    pub(super) fn apply(&mut self, config: &Config, now: Now) {
+        self.enabled = config.enabled;
+        self.wants_gateway = config.targets.is_empty() && config.default_gateway;
+        self.plan = plan_of(config, self.plan.epoch);
+        self.limits = limits_of(config);
+        let mut before: HashMap<_, _> = std::mem::take(&mut self.devices)
+            .into_values()
+            .map(|d| (d.spec.name.clone(), d))
+            .collect();
+        let mut fresh = Vec::new();
+        for spec in config.targets.iter().map(Spec::of) {
+            match before.remove(&spec.name).filter(|old| spec.continues(&old.spec)) {
+                Some(old) => self.keep(old, spec, now),
+                None => fresh.push(spec),
+            }
+        }
+        if let Some(gateway) = before.remove(GATEWAY).filter(|_| self.wants_gateway) {
+            let spec = gateway.spec.clone();
+            self.keep(gateway, spec, now);
+        }
+        let count = fresh.len();
+        for (index, spec) in fresh.into_iter().enumerate() {
+            self.add(spec, self.plan.opening(index, count, now.instant), now);
+        }
+        self.schedule_lookups(now);
+        self.timers = self
+            .devices
+            .values()
+            .map(|d| Reverse((d.turn.next(), d.id)))
+            .collect();
+    }
+
+    /// The devices in the order in which they came.
+    pub(super) fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.devices.values()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
+        self.devices.values_mut()
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn wants_gateway(&self) -> bool {
+        self.enabled && self.wants_gateway
+    }
+
+    /// Lets devices nothing is heard of become unknown.
+    pub(super) fn age(&mut self, now: Now) {
+        let plan = self.plan;
+        self.devices
+            .values_mut()
+            .for_each(|device| device.age(&plan, now));
+    }
+
+    /// Adds what is to be asked now to `orders`.
+    pub(super) fn due(&mut self, now: Now, orders: &mut Vec<Order>) {
+        while let Some(Reverse((at, id))) = self
+            .timers
+            .peek()
+            .copied()
+            .filter(|Reverse((at, _))| *at <= now.instant)
+        {
+            self.timers.pop();
+            let Some(device) = self
+                .devices
+                .get_mut(&id)
+                .filter(|device| device.turn.next() == at)
+            else {
+                continue;
+            };
+            if self.enabled {
+                orders.extend(device.step(&self.plan, &self.limits, now));
+            } else {
+                device.turn.postpone(now.instant + self.plan.interval);
+            }
+            self.timers.push(Reverse((device.turn.next(), id)));
+        }
+    }
+
+    /// When something is due next.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes news about a probe into account; what must be asked in consequence is added to `orders`.
+    pub(super) fn record(&mut self, event: Event, now: Now, orders: &mut Vec<Order>) {
+        let Some(device) = self.devices.get_mut(&event.id.device) else {
+            return;
+        };
+        if let FollowUp::Ask(order) = device.record(event, &self.plan, &self.limits, now) {
+            orders.push(order);
+        }
+    }
+
+    /// Names to look up now. Each is given out once until [`resolved`](Self::resolved).
+    pub(super) fn take_lookups(&mut self, now: Instant) -> Vec<(DeviceId, String)> {
+        if !self.enabled {
+            return Vec::new();
+        }
+        let due = self
+            .lookups
+            .iter_mut()
+            .filter(|(_, at)| at.is_some_and(|at| at <= now));
+        due.filter_map(|(id, at)| {
+            *at = None;
+            self.devices
+                .get(id)
+                .map(|device| (*id, device.spec.address.to_string()))
+        })
+        .collect()
+    }
+
+    /// When a name is to be looked up next.
+    pub(super) fn next_lookup(&self) -> Option<Instant> {
+        self.lookups
+            .values()
+            .flatten()
+            .min()
+            .copied()
+            .filter(|_| self.enabled)
+    }
+
+    /// The answer to a lookup. An address that is still among the answers stays; a failure leaves the last one.
+    pub(super) fn resolved(&mut self, id: DeviceId, result: Result<Vec<SocketAddr>, String>, now: Instant) {
+        let (Some(device), Some(at)) = (self.devices.get_mut(&id), self.lookups.get_mut(&id)) else {
+            return;
+        };
+        let Place::Named { found, error, tried } = &mut device.place else {
+            return;
+        };
+        let first = !std::mem::replace(tried, true);
+        *at = Some(
+            now + if result.is_ok() {
+                LOOKUP_AGAIN
+            } else {
+                LOOKUP_RETRY
+            },
+        );
+        match result {
+            Ok(addresses) => {
+                let kept = found.filter(|known| addresses.contains(known));
+                *found = kept.or(addresses.first().copied());
+                *error = if found.is_some() {
+                    String::new()
+                } else {
+                    "it has no address".to_owned()
+                };
+            }
+            Err(reason) => *error = reason,
+        }
+        if first {
+            device.turn.postpone(now);
+            self.timers.push(Reverse((now, id)));
+        }
+    }
+
+    /// Where the default gateway is now. Once found, a gateway that vanishes stays watched at its last address.
+    pub(super) fn set_gateway(&mut self, gateway: Option<SocketAddr>, now: Now) {
+        let Some(address) = gateway.filter(|_| self.wants_gateway) else {
+            return;
+        };
+        let text = address.ip().to_string().into();
+        if let Some(device) = self
+            .devices
+            .values_mut()
+            .find(|device| device.spec.name == GATEWAY)
+        {
+            device.spec.address = text;
+            device.place = Place::Fixed(address);
+            return;
+        }
+        let target = Target {
+            name: GATEWAY.to_owned(),
+            ..Target::default()
+        };
+        let id = self.add(
+            Spec {
+                address: text,
+                ..Spec::of(&target)
+            },
+            now.instant,
+            now,
+        );
+        if let Some(device) = self.devices.get_mut(&id) {
+            device.place = Place::Fixed(address);
+        }
+        self.lookups.remove(&id);
+        self.timers.push(Reverse((now.instant, id)));
+    }
+
+    fn keep(&mut self, mut device: Device, spec: Spec, now: Now) {
+        device.spec = spec;
+        device.turn = super::schedule::Turn::new(self.plan.next_check(device.id, now.instant));
+        self.devices.insert(device.id, device);
+    }
+
+    fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {
+        let id = DeviceId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        self.devices.insert(id, Device::new(id, spec, first, now));
+        id
+    }
+
+    /// New names are looked up at once; lookups that are under way or planned stay so.
+    fn schedule_lookups(&mut self, now: Now) {
+        let before = std::mem::take(&mut self.lookups);
+        let named = self
+            .devices
+            .values()
+            .filter(|device| matches!(device.place, Place::Named { .. }));
+        self.lookups = named
+            .map(|d| (d.id, before.get(&d.id).copied().unwrap_or(Some(now.instant))))
+            .collect();
+    }
+}
+
+fn plan_of(config: &Config, epoch: Instant) -> Plan {
+    Plan {
+        interval: *config.interval,
+        probes: config.probes,
+        failures: config.failures,
+        timeout: *config.timeout,
+        epoch,
+    }
+}
+
+fn limits_of(config: &Config) -> Limits {
+    Limits {
+        failures: config.failures,
+        loss: config.degraded.loss.0,
+        round_trip: *config.degraded.rtt,
+    }
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;
