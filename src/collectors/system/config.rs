@@ -18,6 +18,8 @@ pub struct Config {
     /// Time between two interval runs, at least 1s. Scrapes read the sources themselves.
     pub interval: HumanDuration,
     /// Which mount points to show. Globs: `*` is any text, also across `/`; `?` is any one character.
+    /// Mounts that this process cannot see, such as those that systemd's `ProtectHome=yes` hides, are shown with
+    /// `device_error`: exclude them where that is intended.
     pub mounts: Filter,
     /// Which filesystem types to show. Without `include`: those that store data of their own; not pseudo
     /// filesystems, memory (tmpfs), read-only images (squashfs) and the layers of containers (overlay).

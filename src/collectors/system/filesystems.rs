@@ -50,8 +50,6 @@ pub(super) struct Space {
     pub(super) free: Option<u64>,
     /// `None` on filesystems that do not count inodes.
     pub(super) inodes: Option<Inodes>,
-    /// Whether the filesystem itself refuses writes, however it is mounted.
-    pub(super) read_only: bool,
 }
 
 /// Inodes of a filesystem.
@@ -67,8 +65,9 @@ pub(super) struct Filesystem {
     pub(super) disk: SmolStr,
     pub(super) mountpoint: SmolStr,
     pub(super) fstype: SmolStr,
+    /// Whether nobody can write to it, however we see it.
     pub(super) read_only: bool,
-    /// `None` when it did not answer or answered with an error.
+    /// `None` when it did not answer, answered with an error, or cannot be asked as we do not see it.
     pub(super) space: Option<Space>,
 }
 
@@ -151,7 +150,6 @@ mod tests {
             avail: 300,
             free: Some(400),
             inodes: Some(Inodes { all: 10, free: 4 }),
-            read_only: false,
         };
         let filesystem = |read_only, space| Filesystem {
             disk: "/dev/sda1".into(),
@@ -169,7 +167,6 @@ mod tests {
             avail: 0,
             free: Some(0),
             inodes: None,
-            read_only: false,
         };
         let missing = |why| Some(Observed::Missing(why));
         for (filesystem, usage, inodes, why) in [

@@ -57,7 +57,6 @@ mod tests {
                 avail: 100 - used,
                 free: Some(100 - used),
                 inodes: None,
-                read_only: false,
             }),
         }
     }

@@ -171,7 +171,6 @@ fn filesystems(drives: &Disks, config: &Config) -> Vec<Filesystem> {
                 avail: drive.available_space(),
                 free: None,
                 inodes: None,
-                read_only: drive.is_read_only(),
             }),
         };
         let known = filesystems

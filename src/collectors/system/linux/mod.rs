@@ -7,6 +7,7 @@ mod diskstats;
 mod hwmon;
 mod loadavg;
 mod meminfo;
+mod mountinfo;
 mod mounts;
 mod release;
 mod source;
@@ -149,8 +150,8 @@ impl Reader {
             disk: mount.disk.clone(),
             mountpoint: mount.mountpoint.clone(),
             fstype: mount.fstype.clone(),
-            // After an error the kernel makes a filesystem read-only without a word in the table.
-            read_only: mount.read_only || space.is_some_and(|space| space.read_only),
+            // Not what `statvfs` says: that is true for our own mounts, which a sandbox makes read-only.
+            read_only: mount.read_only,
             space,
         };
         Ok(mounts.iter().zip(spaces).map(filesystem).collect())

@@ -1,6 +1,6 @@
-//! Keeps the mounts to show and reads their table again only when the kernel says that it changed.
+//! Keeps the mounts to show and reads the tables of mounts again only when the kernel says that they changed.
 //!
-//! Writing the table out is the dearest thing a scrape can ask of the kernel; asking whether it changed is the
+//! Writing a table out is the dearest thing a scrape can ask of the kernel; asking whether it changed is the
 //! cheapest.
 
 use std::{
@@ -15,7 +15,8 @@ use rustix::{
 };
 
 use super::{
-    mounts::{self, Mount, View},
+    mountinfo::Tree,
+    mounts::{Mount, Sight},
     source::Source,
 };
 use crate::collectors::{
@@ -25,35 +26,40 @@ use crate::collectors::{
 
 /// The mounts to show.
 pub(super) struct Table {
-    procfs: PathBuf,
+    /// Our own mounts.
+    own: PathBuf,
+    /// The mounts of process 1.
+    of_process_1: PathBuf,
     rootfs: PathBuf,
-    /// The table, held open to learn of changes.
-    held: Option<File>,
+    /// The tables, held open to learn of changes; empty when they do not tell.
+    held: Vec<File>,
     /// Settings by which `shown` was chosen; `None` when it must be chosen anew.
     chosen_by: Option<Arc<Config>>,
     shown: Vec<Mount>,
 }
 
 impl Table {
-    /// The table below these roots.
+    /// The tables below these roots.
     pub(super) fn new(procfs: &Path, rootfs: &Path) -> Self {
         Self {
-            procfs: procfs.to_owned(),
+            own: procfs.join("self/mountinfo"),
+            of_process_1: procfs.join("1/mountinfo"),
             rootfs: rootfs.to_owned(),
-            held: None,
+            held: Vec::new(),
             chosen_by: None,
             shown: Vec::new(),
         }
     }
 
-    /// The mounts to show now. Interval runs read the table in any case, should a kernel not tell of changes.
+    /// The mounts to show now. Interval runs read the tables in any case: a kernel may not tell of changes, and
+    /// none tells of a filesystem that became read-only by an error.
     pub(super) fn read(
         &mut self,
         config: &Arc<Config>,
         purpose: Purpose,
         source: &mut Source,
     ) -> Result<&[Mount], Error> {
-        let unchanged = self.held.as_ref().is_some_and(is_unchanged);
+        let unchanged = are_unchanged(&self.held);
         let chosen = self
             .chosen_by
             .take()
@@ -66,29 +72,25 @@ impl Table {
     }
 
     fn refresh(&mut self, config: &Config, source: &mut Source) -> Result<(), Error> {
-        let (path, view) = locate(&self.procfs, &self.rootfs);
-        if self.held.is_none() {
-            // Opened before the table is read, so that no change can fall between the two.
-            self.held = File::open(&path).ok().filter(tells_of_changes);
-        }
-        let entries = source.parse(&path, mounts::parse)?;
-        self.shown = mounts::select(entries, view, config);
+        // Opened before the tables are read, so that no change can fall between the two.
+        self.hold();
+        let own = source.parse(&self.own, Tree::parse)?;
+        let of_process_1 = match source.parse(&self.of_process_1, Tree::parse) {
+            Ok(tree) => Some(tree),
+            // It may not be there for us to read.
+            Err(Error::Read { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        self.shown = Sight::new(own, of_process_1, &self.rootfs).select(config);
         Ok(())
     }
-}
 
-/// The file and how to understand it. In a container with the host's root below another path, the table of
-/// process 1 is the host's own; where it may not be read, our own must do.
-fn locate<'a>(procfs: &Path, rootfs: &'a Path) -> (PathBuf, View<'a>) {
-    let own = procfs.join("mounts");
-    if rootfs == Path::new("/") {
-        return (own, View::Host(rootfs));
-    }
-    let of_host = procfs.join("1/mounts");
-    if File::open(&of_host).is_ok() {
-        (of_host, View::Host(rootfs))
-    } else {
-        (own, View::Container(rootfs))
+    fn hold(&mut self) {
+        let files = [&self.own, &self.of_process_1].map(File::open);
+        self.held = files.into_iter().filter_map(Result::ok).collect();
+        if !self.held.iter().all(tells_of_changes) {
+            self.held.clear();
+        }
     }
 }
 
@@ -97,14 +99,17 @@ fn tells_of_changes(file: &File) -> bool {
     fstatfs(file).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC)
 }
 
-/// Whether the table is as it was when it was opened or last asked; see `proc_pid_mounts(5)`.
-fn is_unchanged(file: &File) -> bool {
+/// Whether the tables are as they were when they were opened or last asked; see `proc_pid_mountinfo(5)`.
+fn are_unchanged(files: &[File]) -> bool {
     let at_once = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    let mut asked = [PollFd::new(file, PollFlags::PRI)];
-    poll(&mut asked, Some(&at_once)).is_ok_and(|changed| changed == 0)
+    let mut asked: Vec<_> = files
+        .iter()
+        .map(|file| PollFd::new(file, PollFlags::PRI))
+        .collect();
+    !asked.is_empty() && poll(&mut asked, Some(&at_once)).is_ok_and(|changed| changed == 0)
 }
 
 #[cfg(test)]
@@ -123,6 +128,6 @@ mod tests {
             .read(&config, Purpose::Scrape, &mut source)
             .map(<[_]>::to_vec);
         assert_eq!(first.expect("readable"), second.expect("kept"));
-        assert!(table.held.is_some());
+        assert!(!table.held.is_empty());
     }
 }

@@ -7,11 +7,7 @@ use proptest::prelude::*;
 use super::data;
 use crate::collectors::system::{
     config::Config,
-    linux::{
-        diskstats, loadavg, meminfo,
-        mounts::{self, View},
-        source, stat,
-    },
+    linux::{diskstats, loadavg, meminfo, mountinfo::Tree, mounts::Sight, source, stat},
 };
 
 /// Every file below `bad`: its first line is the message, what follows is the content of the file in /proc that
@@ -36,10 +32,17 @@ fn bad_content_is_named_by_line() {
             cases += 1;
         }
     }
-    assert!(cases >= 28, "{cases} cases");
+    assert!(cases >= 30, "{cases} cases");
 }
 
-const KINDS: [&str; 6] = ["stat", "loadavg", "uptime", "meminfo", "mounts", "diskstats"];
+const KINDS: [&str; 6] = [
+    "stat",
+    "loadavg",
+    "uptime",
+    "meminfo",
+    "self/mountinfo",
+    "diskstats",
+];
 
 fn parse_any(kind: &str, content: &[u8]) -> Result<(), source::Malformed> {
     match kind {
@@ -47,9 +50,12 @@ fn parse_any(kind: &str, content: &[u8]) -> Result<(), source::Malformed> {
         "loadavg" => loadavg::parse(content).map(drop),
         "uptime" => loadavg::uptime(content).map(drop),
         "meminfo" => meminfo::parse(content).map(drop),
-        "mounts" => {
-            let view = View::Host(Path::new("/"));
-            mounts::parse(content).map(|entries| drop(mounts::select(entries, view, &Config::default())))
+        "mountinfo" | "self/mountinfo" => {
+            let own = Tree::parse(content)?;
+            let of_process_1 = Some(own.clone());
+            let sight = Sight::new(own, of_process_1, Path::new("/"));
+            drop(sight.select(&Config::default()));
+            Ok(())
         }
         "diskstats" => diskstats::parse(content).map(drop),
         other => panic!("no parser for {other}"),

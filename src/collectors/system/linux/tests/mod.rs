@@ -47,7 +47,6 @@ fn space(path: &Path) -> io::Result<Space> {
         avail: 4 * GIB,
         free: Some(5 * GIB),
         inodes,
-        read_only: false,
     };
     match path.to_str() {
         Some("/home") => Err(io::Error::other("stale file handle")),
@@ -260,9 +259,9 @@ fn a_part_that_fails_costs_only_its_own_samples() {
             &["memory_usage_ratio", "swap_usage_ratio"],
         ),
         (
-            "mounts",
-            "one",
-            "line 1: there is no mount point",
+            "self/mountinfo",
+            "28 1",
+            "line 1: there is no device number",
             &["netkestrel_filesystem_"],
             &["filesystem_usage_ratio"],
         ),
@@ -330,7 +329,7 @@ fn files_that_are_not_there_are_failures_except_those_a_system_may_lack() {
     let empty = tempfile::tempdir().expect("a temporary folder");
     let outcome = collector(empty.path(), &Config::default()).sample(at(0));
     let failures: Vec<_> = outcome.failures.iter().map(ToString::to_string).collect();
-    let expected = ["stat", "loadavg", "meminfo", "uptime", "mounts"]
+    let expected = ["stat", "loadavg", "meminfo", "uptime", "self/mountinfo"]
         .map(|file| format!("read {}", empty.path().join("proc").join(file).display()));
     assert_eq!(failures, expected, "no disks and no sensors are no failure");
     assert!(outcome.data.health.iter().all(|part| part.health.is_none()));
@@ -395,25 +394,46 @@ fn a_container_shows_the_host() {
 }
 
 #[test]
-fn a_filesystem_that_the_kernel_made_read_only_is_shown_so() {
-    let refuses_writes: Statvfs = Arc::new(|path: &Path| {
-        let space = space(path)?;
-        Ok(Space {
-            read_only: path == Path::new("/"),
-            ..space
-        })
+fn a_sandbox_shows_the_mounts_as_they_are_outside() {
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let statvfs: Statvfs = Arc::new(move |path: &Path| {
+        seen.lock().expect("one thread").push(path.display().to_string());
+        space(path)
     });
-    let reader = Reader::with_statvfs(&paths_of(&data("small")), refuses_writes, Duration::from_mins(1));
+    let reader = Reader::with_statvfs(&paths_of(&data("sandbox")), statvfs, Duration::from_mins(1));
     let collector = Collector::with_reader(&Config::default(), HealthLimits::default(), reader);
     let families = text(&collector.scrape(at(0)).data);
-    let root = "netkestrel_filesystem_readonly{disk=\"/dev/sda2\",mountpoint=\"/\",fstype=\"ext4\"} 1";
-    assert!(families.contains(root), "though its line in the table says rw");
-    let batch = collector.sample(at(0)).data;
+    let shown: Vec<_> = families
+        .lines()
+        .filter(|line| line.contains("_readonly{") || line.contains("_device_error{"))
+        .filter_map(|line| line.strip_prefix("netkestrel_filesystem_"))
+        .collect();
     assert_eq!(
-        observed(&batch, "filesystem_usage_ratio", "/"),
-        None,
-        "nobody can fill it"
+        shown,
+        [
+            r#"readonly{disk="/dev/sda2",mountpoint="/",fstype="ext4"} 0"#,
+            r#"readonly{disk="/dev/sda1",mountpoint="/boot",fstype="vfat"} 0"#,
+            r#"readonly{disk="/dev/sdb1",mountpoint="/cdimage",fstype="xfs"} 1"#,
+            r#"readonly{disk="/dev/sdc1",mountpoint="/broken",fstype="ext4"} 1"#,
+            r#"readonly{disk="/dev/sdd1",mountpoint="/home",fstype="ext4"} 0"#,
+            r#"device_error{disk="/dev/sda2",mountpoint="/",fstype="ext4"} 0"#,
+            r#"device_error{disk="/dev/sda1",mountpoint="/boot",fstype="vfat"} 0"#,
+            r#"device_error{disk="/dev/sdb1",mountpoint="/cdimage",fstype="xfs"} 0"#,
+            r#"device_error{disk="/dev/sdc1",mountpoint="/broken",fstype="ext4"} 0"#,
+            r#"device_error{disk="/dev/sdd1",mountpoint="/home",fstype="ext4"} 1"#,
+        ]
     );
+    assert_eq!(
+        *asked.lock().expect("one thread"),
+        ["/", "/boot", "/cdimage", "/broken"],
+        "what lies at /home here has another space"
+    );
+    let batch = collector.sample(at(0)).data;
+    let usage = |mountpoint| observed(&batch, "filesystem_usage_ratio", mountpoint);
+    assert_eq!(usage("/"), Some(Observed::Value(95.0 / 99.0)));
+    assert_eq!(usage("/home"), Some(Observed::Missing(Missing::ReadFailed)));
+    assert_eq!(usage("/broken"), None, "nobody can fill it");
 }
 
 #[test]
@@ -438,7 +458,8 @@ fn the_table_of_mounts_is_understood_again_only_when_it_or_the_settings_change()
     };
     collector.apply(&config, HealthLimits::default());
     assert_eq!(mountpoints(), ["/", "/boot", "/home"]);
-    fs::write(host.path().join("proc/mounts"), "/dev/sda2 / ext4 rw 0 0\n").expect("writable");
+    let table = host.path().join("proc/self/mountinfo");
+    fs::write(table, "28 1 8:2 / / rw - ext4 /dev/sda2 rw\n").expect("writable");
     assert_eq!(mountpoints(), ["/"]);
 }
 
