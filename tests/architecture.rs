@@ -7,12 +7,13 @@ use std::{
 };
 
 /// Modules that everyone may use: they import nothing but each other.
-const VOCABULARY: &[&str] = &["clock", "problem", "sample", "units"];
+const VOCABULARY: &[&str] = &["clock", "pattern", "problem", "sample", "units"];
 
 /// What each module may import besides the vocabulary. `app` and `cli` may import everything.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("build", &[]),
     ("clock", &[]),
+    ("pattern", &[]),
     ("problem", &[]),
     ("sample", &[]),
     ("units", &[]),

@@ -8,7 +8,6 @@ mod fixture;
 mod interface;
 #[cfg(target_os = "linux")]
 mod linux;
-mod pattern;
 #[cfg(any(not(target_os = "linux"), test))]
 mod portable;
 mod rates;
@@ -26,12 +25,12 @@ use arc_swap::ArcSwap;
 pub use self::{config::Config, families::METRICS, signals::SIGNALS};
 use self::{
     interface::{Facts, Interface, Snapshot, Source},
-    pattern::Filter,
     track::{Seen, Track},
 };
 use super::{Collect, Context, Error, HealthLimits, Outcome};
 use crate::{
     clock::Now,
+    pattern::Filter,
     sample::{Batch, ComponentHealth, Family, Health, Kind, Reading},
 };
 
@@ -93,7 +92,7 @@ impl Collector {
 
     fn keep_watched(&self, seen: &mut Vec<Seen>) {
         let settings = self.settings.load();
-        seen.retain(|seen| settings.filter.watches(&seen.link.name));
+        seen.retain(|seen| settings.filter.passes(&seen.link.name));
     }
 }
 
@@ -116,7 +115,7 @@ impl Collect for Collector {
             Err(error) => return Outcome::failed(error),
         };
         let settings = self.settings.load();
-        let watched = |interface: &&Interface| settings.filter.watches(&interface.link.name);
+        let watched = |interface: &&Interface| settings.filter.passes(&interface.link.name);
         let interfaces: Vec<&Interface> = snapshot.interfaces.iter().filter(watched).collect();
         let mut families = families::families(&interfaces, &lock(&self.track));
         if !settings.config.histograms {
@@ -140,7 +139,7 @@ impl Settings {
     fn new(config: &Config) -> Self {
         Self {
             config: config.clone(),
-            filter: Filter::new(&config.include, &config.exclude),
+            filter: config.filter(),
         }
     }
 }

@@ -16,10 +16,10 @@ use crate::{
         Collect, HealthLimits,
         system::{
             Collector, METRICS, SIGNALS,
-            config::Filter,
             filesystems::{Inodes, Space},
         },
     },
+    pattern::Filter,
     sample::{Batch, Family, Health, Observed, Value},
 };
 
