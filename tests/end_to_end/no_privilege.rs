@@ -67,8 +67,8 @@ fn all_but_ping_works_without_privileges() {
             "{collector}"
         );
     }
-    let status = netkestrel.client.get("/api/v1/status");
-    assert!(status.text().contains("permission"), "{}", status.text());
+    let front = netkestrel.client.get("/");
+    assert!(front.text().contains("permission"), "{}", front.text());
     let (end, log) = netkestrel.process.terminate();
     assert!(end.success(), "{log:?}");
 }
