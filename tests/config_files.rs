@@ -393,6 +393,18 @@ fn variables_of_the_python_system_keep_their_meaning() {
             "collectors.devices.interval",
             json!("5m"),
         ),
+        (
+            "PING_TIMEOUT_SECONDS",
+            "2",
+            "collectors.devices.timeout",
+            json!("2s"),
+        ),
+        (
+            "MONITORED_DEVICES",
+            "192.168.1.1, nas.lan",
+            "collectors.devices.targets.1.address",
+            json!("nas.lan"),
+        ),
         ("ALERT_COOLDOWN_MINUTES", "30", "alerts.cooldown", json!("30m")),
         ("LOG_LEVEL", "WARNING", "log.level", json!("warn")),
         ("LOG_LEVEL", "critical", "log.level", json!("error")),
