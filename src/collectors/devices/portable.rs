@@ -20,7 +20,7 @@ use super::{
     },
 };
 
-const OPEN_AGAIN: Duration = Duration::from_secs(60);
+const OPEN_AGAIN: Duration = Duration::from_mins(1);
 const PAYLOAD: [u8; 56] = [0; 56];
 
 /// The prober of other systems.
