@@ -290,7 +290,7 @@ impl Buffers {
         let length = (header.msg_len as usize).min(PACKET);
         let control = as_bytes(&self.control[index]);
         // A `size_t` with glibc, 32 bits with musl.
-        #[allow(clippy::unnecessary_cast, reason = "the type differs between C libraries")]
+        #[expect(clippy::unnecessary_cast, reason = "the type differs between C libraries")]
         let control_length = (header.msg_hdr.msg_controllen as usize).min(control.len());
         let name_length = (header.msg_hdr.msg_namelen as usize).min(size_of::<[u64; 16]>());
         Message {
