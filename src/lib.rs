@@ -7,6 +7,7 @@
 //!
 //! Imports point one way: later stages know earlier ones. [`app`] alone wires stages together.
 
+pub mod build;
 pub mod clock;
 pub mod problem;
 pub mod sample;
@@ -14,6 +15,15 @@ pub mod units;
 
 mod sys;
 
+pub mod alerts;
 pub mod collectors;
+pub mod config;
+pub mod exposition;
+pub mod history;
 pub mod logging;
+pub mod notifiers;
+pub mod rules;
 pub mod web;
+
+pub mod app;
+pub mod cli;

@@ -97,6 +97,7 @@ impl JsonSchema for Ratio {
 /// A password or token: usable, never printed.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline, extend("writeOnly" = true))]
 pub struct Secret(String);
 
 impl Secret {

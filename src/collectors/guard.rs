@@ -106,6 +106,17 @@ struct Stats {
     latest: Option<Arc<Batch>>,
 }
 
+/// How the runs of a collector go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunStatus {
+    /// Whether the last run succeeded; `None` before the first.
+    pub success: Option<bool>,
+    /// How long the last run took.
+    pub duration: Duration,
+    /// When an interval run last succeeded.
+    pub last_success: Option<Now>,
+}
+
 /// How a run ended, apart from what it read.
 enum End<T> {
     Returned(Outcome<T>),
@@ -136,6 +147,17 @@ impl Guarded {
     #[must_use]
     pub fn latest(&self) -> Option<Arc<Batch>> {
         self.stats().latest.clone()
+    }
+
+    /// How its runs go.
+    #[must_use]
+    pub fn status(&self) -> RunStatus {
+        let stats = self.stats();
+        RunStatus {
+            success: (stats.runs > 0).then_some(stats.success),
+            duration: stats.duration,
+            last_success: stats.last_success,
+        }
     }
 
     /// Reads the sources for one exposition; no families when that fails or takes longer than `deadline`.
@@ -271,4 +293,146 @@ fn health(latest: Option<&Batch>, now: Now, interval: Duration) -> Family {
         family.push_some([SmolStr::new_static(part.component)], code);
     }
     family
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    /// A collector whose runs do what the test says.
+    struct Scripted {
+        scrape: Box<dyn Fn() -> Outcome<Vec<Family>> + Send + Sync>,
+    }
+
+    impl Collect for Scripted {
+        fn name(&self) -> &'static str {
+            "scripted"
+        }
+        fn enabled(&self) -> bool {
+            true
+        }
+        fn interval(&self) -> Duration {
+            Duration::from_secs(30)
+        }
+        fn scrape(&self, _: Now) -> Outcome<Vec<Family>> {
+            (self.scrape)()
+        }
+        fn sample(&self, at: Now) -> Outcome<Batch> {
+            let health = vec![crate::sample::ComponentHealth {
+                component: "cpu",
+                health: Some(Health::Warning),
+            }];
+            Outcome::ok(Batch {
+                collector: "scripted",
+                at,
+                elapsed: None,
+                readings: Vec::new(),
+                health,
+            })
+        }
+    }
+
+    fn guarded(scrape: impl Fn() -> Outcome<Vec<Family>> + Send + Sync + 'static) -> Guarded {
+        Guarded::new(Arc::new(Scripted {
+            scrape: Box::new(scrape),
+        }))
+    }
+
+    /// Name and value of each series about runs that is not zero.
+    fn told(guarded: &Guarded, now: Now) -> Vec<(&'static str, f64)> {
+        let numbers = guarded.families(now).into_iter().flat_map(|family| {
+            let name = family.desc.name.trim_start_matches("netkestrel_collector_");
+            family
+                .points
+                .into_iter()
+                .filter_map(move |point| match point.value {
+                    crate::sample::Value::Number(value) if value != 0.0 => Some((name, value)),
+                    _ => None,
+                })
+        });
+        numbers
+            .filter(|(name, _)| !["duration_seconds", "interval_seconds"].contains(name))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_only_the_run() {
+        let guarded = guarded(|| panic!("on purpose"));
+        let now = Clock::System.now();
+        assert!(guarded.scrape(now, Duration::from_secs(5)).await.is_empty());
+        assert!(
+            guarded.scrape(now, Duration::from_secs(5)).await.is_empty(),
+            "and not the next one"
+        );
+        assert_eq!(
+            told(&guarded, now),
+            [("runs_total", 2.0), ("failures_total", 2.0)]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_run_that_hangs_is_cut_off_and_no_second_one_starts() {
+        let (release, held) = mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let guarded = guarded(move || {
+            let _ = held.lock().expect("not poisoned").recv();
+            Outcome::ok(Vec::new())
+        });
+        let now = Clock::System.now();
+        assert!(guarded.scrape(now, Duration::from_millis(1)).await.is_empty());
+        assert!(guarded.scrape(now, Duration::from_millis(1)).await.is_empty());
+        assert_eq!(
+            told(&guarded, now),
+            [
+                ("runs_total", 1.0),
+                ("failures_total", 1.0),
+                ("timeouts_total", 1.0),
+                ("missed_runs_total", 1.0)
+            ]
+        );
+        drop(release);
+    }
+
+    #[tokio::test]
+    async fn what_could_be_read_is_served_beside_a_failure() {
+        static DESC: Desc = Desc {
+            name: "netkestrel_load1",
+            kind: Kind::Gauge,
+            labels: &[],
+            help: "Load average over 1 minute.",
+        };
+        let guarded = guarded(|| Outcome {
+            data: vec![Family::single(&DESC, 0.5)],
+            failures: vec![Error::Library {
+                call: "read the temperatures",
+                detail: "no sensor".to_owned(),
+            }],
+        });
+        let now = Clock::System.now();
+        assert_eq!(guarded.scrape(now, Duration::from_secs(5)).await.len(), 1);
+        assert_eq!(
+            told(&guarded, now),
+            [("runs_total", 1.0), ("failures_total", 1.0)]
+        );
+    }
+
+    #[tokio::test]
+    async fn health_vanishes_after_three_missed_intervals() {
+        let guarded = guarded(|| Outcome::ok(Vec::new()));
+        let now = Clock::System.now();
+        guarded
+            .sample(now, Duration::from_secs(5))
+            .await
+            .expect("a batch");
+        let health_at = |seconds| {
+            let told = told(&guarded, now.after(Duration::from_secs(seconds)));
+            told.into_iter()
+                .find(|(name, _)| *name == "netkestrel_health_status")
+        };
+        assert_eq!(health_at(90), Some(("netkestrel_health_status", 1.0)));
+        assert_eq!(health_at(91), None);
+    }
 }

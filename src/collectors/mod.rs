@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    guard::{Guarded, METRICS as RUN_METRICS},
+    guard::{Guarded, METRICS as RUN_METRICS, RunStatus},
     outcome::{Error, Outcome},
 };
 use crate::{
@@ -176,7 +176,8 @@ macro_rules! collectors {
 
         /// All collectors of one process.
         pub struct Set {
-            $($name: Arc<$name::Collector>,)*
+            $(#[doc = concat!("The collector `", stringify!($name), "`.")]
+            pub $name: Arc<$name::Collector>,)*
         }
 
         impl Set {

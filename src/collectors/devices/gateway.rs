@@ -13,7 +13,7 @@ struct Route {
 
 /// The gateway to watch; `None` when there is none or it cannot be read.
 #[cfg(target_os = "linux")]
-pub(super) fn find(procfs: &str) -> Option<SocketAddr> {
+pub fn find(procfs: &str) -> Option<SocketAddr> {
     let net = std::path::Path::new(procfs).join("net");
     let read = |name: &str| std::fs::read_to_string(net.join(name)).unwrap_or_default();
     let route = best(parse_v4(&read("route"))).or_else(|| best(parse_v6(&read("ipv6_route"))))?;
@@ -22,7 +22,7 @@ pub(super) fn find(procfs: &str) -> Option<SocketAddr> {
 
 /// The gateway to watch; `None` when there is none or it cannot be read.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn find(_procfs: &str) -> Option<SocketAddr> {
+pub fn find(_procfs: &str) -> Option<SocketAddr> {
     let gateway = netdev::get_default_gateway().ok()?;
     let v4 = gateway.ipv4.first().map(|ip| IpAddr::from(*ip));
     v4.or_else(|| gateway.ipv6.first().map(|ip| IpAddr::from(*ip)))

@@ -47,6 +47,7 @@ use tracing::error;
 pub use self::{
     config::{Check, Config, Degraded, Target},
     families::METRICS,
+    gateway::find as default_gateway,
     readings::SIGNALS,
     state::Status,
     support::{Granted, PingSupport, probe_permission},

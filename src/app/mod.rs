@@ -1,0 +1,262 @@
+//! The only wiring: builds the stages, owns their channels and tasks, starts and stops them in order.
+//!
+//! ```text
+//! schedule ──> collectors ──┬─> Gatherer ──> exposition ──> web
+//!  intervals, background    └─> latest batches ──> View ──> web (page, status)
+//! SIGHUP, POST /-/reload ──> Reloader ──> collectors, log, web
+//! ```
+
+mod gather;
+mod greeting;
+mod process;
+mod reload;
+mod schedule;
+mod signals;
+mod view;
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinSet};
+use tracing::{info, warn};
+
+use self::{
+    gather::{Gatherer, OwnFamilies},
+    reload::Reloader,
+    schedule::{Restarts, keep_alive, run_on_interval},
+    view::View,
+};
+use crate::{
+    clock::{Clock, Now},
+    collectors::{self, Context, Guarded},
+    config::{Config, Loaded, Sources},
+    logging,
+    sample::Desc,
+    web,
+};
+
+/// After a signal to stop, this long for requests under way and tasks to end.
+const GRACE: Duration = Duration::from_secs(5);
+/// Threads that run tasks; reading sources happens on threads of its own.
+const WORKER_THREADS: usize = 2;
+/// Threads for blocking work: a scrape and an interval run of each collector, name look-ups, and some to spare.
+const BLOCKING_THREADS: usize = 16;
+
+/// Why the application could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The runtime did not start.
+    #[error("failed to start the runtime")]
+    Runtime(#[source] std::io::Error),
+    /// The folder for data cannot be made.
+    #[error("failed to create the data directory {}", path.display())]
+    DataDir {
+        /// Which folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The HTTP server could not start or go on.
+    #[error("failed to {0}")]
+    Web(#[from] web::Error),
+    /// Signals cannot be listened for.
+    #[error("failed to listen for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// All metrics this program can expose.
+#[must_use]
+pub fn catalogue() -> Vec<&'static Desc> {
+    let mut all = collectors::metrics();
+    for stage in [
+        collectors::RUN_METRICS,
+        web::METRICS,
+        logging::METRICS,
+        process::METRICS,
+        reload::METRICS,
+        schedule::METRICS,
+    ] {
+        all.extend_from_slice(stage);
+    }
+    all
+}
+
+/// Runs until a signal asks to stop.
+pub fn run(loaded: Loaded, sources: Sources, log: logging::Handle) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    let result = runtime.block_on(async {
+        let app = App::build(loaded, sources, log)?;
+        app.run().await
+    });
+    // A hung read of a source must not hold up the end.
+    runtime.shutdown_timeout(GRACE);
+    result
+}
+
+/// The stages, wired and bound to their address, not yet running.
+struct App {
+    listener: TcpListener,
+    address: SocketAddr,
+    services: Arc<web::Services>,
+    reloader: Arc<Reloader>,
+    collectors: Vec<Arc<Guarded>>,
+    set: Arc<collectors::Set>,
+    restarts: Arc<Restarts>,
+    clock: Clock,
+}
+
+impl App {
+    fn build(loaded: Loaded, sources: Sources, log: logging::Handle) -> Result<Self, Error> {
+        loaded.notes.iter().for_each(|note| warn!(note, "configuration"));
+        let clock = Clock::System;
+        let started = clock.now();
+        let Loaded { config, origin, .. } = loaded;
+        let listener = web::bind(&config.web)?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::Web(web::Error::Serve(error)))?;
+        let token = local_token(&config, &sources)?;
+        let set = Arc::new(collectors::Set::new(&config.collectors, &context(&config, clock)));
+        let collectors: Vec<_> = set.all().into_iter().map(|c| Arc::new(Guarded::new(c))).collect();
+        let restarts = Arc::new(Restarts::default());
+        let telemetry = Arc::new(web::Telemetry::default());
+        let web_config = config.web.clone();
+        let reloader = Arc::new(Reloader::new(
+            config,
+            sources,
+            clock,
+            Arc::clone(&set),
+            log.clone(),
+        ));
+        let own = own_families(started, log, &reloader, &restarts, &telemetry);
+        let stages = web::Stages {
+            gather: Arc::new(Gatherer {
+                clock,
+                collectors: collectors.clone(),
+                own,
+            }),
+            control: Arc::new(Arc::clone(&reloader)),
+            watch: Arc::new(View {
+                clock,
+                started,
+                origin,
+                host: host_name(),
+                collectors: collectors.clone(),
+                set: Arc::clone(&set),
+                reloader: Arc::clone(&reloader),
+            }),
+            telemetry,
+        };
+        let services = web::Services::new(&web_config, Some(host_name()), token, collectors::NAMES, stages);
+        let services = Arc::new(services);
+        reloader.serve_with(&services);
+        Ok(Self {
+            listener,
+            address,
+            services,
+            reloader,
+            collectors,
+            set,
+            restarts,
+            clock,
+        })
+    }
+
+    /// Runs everything until a signal, then stops in order: no more readings, no more requests, then the rest.
+    async fn run(self) -> Result<(), Error> {
+        let (stop, stopping) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for guarded in &self.collectors {
+            let (changed, stopping) = (self.reloader.changed(), stopping.clone());
+            tasks.spawn(run_on_interval(
+                Arc::clone(guarded),
+                self.clock,
+                changed,
+                stopping.clone(),
+            ));
+            let collector = Arc::clone(guarded.collector());
+            tasks.spawn(keep_alive(collector, Arc::clone(&self.restarts), stopping));
+        }
+        tasks.spawn(greeting::greet(
+            self.address,
+            self.collectors.clone(),
+            Arc::clone(&self.set),
+            self.clock,
+        ));
+        tasks.spawn(signals::reload_on_hangup(self.reloader, stopping)?);
+        let asked_to_stop = signals::stop()?;
+        info!(address = %self.address, "listening");
+        let shutdown = async {
+            asked_to_stop.await;
+            stop.send_replace(true);
+        };
+        let served = web::serve(self.listener, self.services, shutdown, GRACE).await;
+        stop.send_replace(true);
+        if tokio::time::timeout(GRACE, tasks.join_all()).await.is_err() {
+            warn!("some tasks did not end in time and were abandoned");
+        }
+        info!("stopped");
+        Ok(served?)
+    }
+}
+
+fn context(config: &Config, clock: Clock) -> Context {
+    Context {
+        paths: config.collectors.paths.clone(),
+        limits: config.health_limits(),
+        clock,
+    }
+}
+
+fn own_families(
+    started: Now,
+    log: logging::Handle,
+    reloader: &Arc<Reloader>,
+    restarts: &Arc<Restarts>,
+    telemetry: &Arc<web::Telemetry>,
+) -> Vec<OwnFamilies> {
+    let (reloader, restarts, telemetry) = (Arc::clone(reloader), Arc::clone(restarts), Arc::clone(telemetry));
+    vec![
+        Box::new(move || process::families(started)),
+        Box::new(move || log.families()),
+        Box::new(move || reloader.families()),
+        Box::new(move || restarts.families()),
+        Box::new(move || telemetry.families()),
+    ]
+}
+
+/// The token that lets a local user change things. Without a folder to keep it in, nobody can; the program runs
+/// all the same, as it only reads.
+fn local_token(config: &Config, sources: &Sources) -> Result<Option<web::Token>, Error> {
+    let Some(path) = config.data_dir_in(&sources.env) else {
+        warn!("no data directory: the environment names no home; set `data_dir` to allow reloads over HTTP");
+        return Ok(None);
+    };
+    create_private(&path).map_err(|source| Error::DataDir {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(Some(web::Token::load_or_create(&path)?))
+}
+
+fn create_private(path: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+fn host_name() -> String {
+    sysinfo::System::host_name().unwrap_or_else(|_| "localhost".to_owned())
+}

@@ -1,0 +1,214 @@
+//! Applies a changed configuration: a good one at once and as a whole, a bad one not at all.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::{
+    clock::{Clock, Now},
+    collectors,
+    config::{self, Config, Sources},
+    logging,
+    sample::{Desc, Family, Kind},
+    web::{self, Control, Reload, ReloadReport, Reloading},
+};
+
+const SUCCESSFUL: Desc = Desc {
+    name: "netkestrel_config_last_reload_successful",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Whether the last configuration reload succeeded.",
+};
+const SUCCESS_TIME: Desc = Desc {
+    name: "netkestrel_config_last_reload_success_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Unix time of the last successful configuration reload.",
+};
+
+/// Metrics about the configuration.
+pub(super) const METRICS: &[&Desc] = &[&SUCCESSFUL, &SUCCESS_TIME];
+
+/// Holds the configuration in force and everything a change of it touches.
+pub(super) struct Reloader {
+    sources: Sources,
+    clock: Clock,
+    collectors: Arc<collectors::Set>,
+    log: logging::Handle,
+    changed: watch::Sender<u64>,
+    services: OnceLock<Weak<web::Services>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    config: Config,
+    last_success: Now,
+    last_attempt: Option<Attempt>,
+}
+
+/// A reload that was asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    /// When.
+    pub(super) at: Now,
+    /// Why it failed; `None` when it succeeded.
+    pub(super) error: Option<String>,
+}
+
+impl Reloader {
+    pub(super) fn new(
+        config: Config,
+        sources: Sources,
+        clock: Clock,
+        collectors: Arc<collectors::Set>,
+        log: logging::Handle,
+    ) -> Self {
+        Self {
+            sources,
+            clock,
+            collectors,
+            log,
+            changed: watch::channel(0).0,
+            services: OnceLock::new(),
+            state: Mutex::new(State {
+                config,
+                last_success: clock.now(),
+                last_attempt: None,
+            }),
+        }
+    }
+
+    /// The server whose settings change with the configuration; it in turn holds this reloader.
+    pub(super) fn serve_with(&self, services: &Arc<web::Services>) {
+        // Called once, right after the server was built.
+        let _ = self.services.set(Arc::downgrade(services));
+    }
+
+    /// Fires after each configuration that was applied.
+    pub(super) fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// The last reload; `None` when there was none since the start.
+    pub(super) fn last_attempt(&self) -> Option<Attempt> {
+        self.state().last_attempt.clone()
+    }
+
+    /// Families about the configuration.
+    pub(super) fn families(&self) -> Vec<Family> {
+        let state = self.state();
+        let failed = state
+            .last_attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.error.is_some());
+        vec![
+            Family::single(&SUCCESSFUL, f64::from(u8::from(!failed))),
+            Family::single(&SUCCESS_TIME, state.last_success.unix_seconds()),
+        ]
+    }
+
+    /// The lock spans the whole reload, so that two at once cannot mix. Blocks: it reads files.
+    fn load_and_apply(&self) -> Reload {
+        let mut state = self.state();
+        let at = self.clock.now();
+        let loaded = match config::load(&self.sources) {
+            Ok(loaded) => loaded,
+            Err(problem) => {
+                error!(%problem, "failed to reload the configuration; the one before stays in force");
+                let error = problem.to_string();
+                state.last_attempt = Some(Attempt {
+                    at,
+                    error: Some(error.clone()),
+                });
+                return Err(error);
+            }
+        };
+        loaded.notes.iter().for_each(|note| warn!(note, "configuration"));
+        let report = compare(&state.config, &loaded.config);
+        self.apply(&loaded.config);
+        state.config = loaded.config;
+        state.last_success = at;
+        state.last_attempt = Some(Attempt { at, error: None });
+        let (changed, needs_restart) = (report.applied.join(","), report.needs_restart.join(","));
+        info!(changed, needs_restart, "configuration reloaded");
+        Ok(report)
+    }
+
+    fn apply(&self, config: &Config) {
+        self.collectors.apply(&config.collectors, config.health_limits());
+        self.log.set_level(config.log.level);
+        if let Some(services) = self.services.get().and_then(Weak::upgrade) {
+            services.apply(&config.web);
+        }
+        self.changed.send_modify(|version| *version += 1);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Control for Arc<Reloader> {
+    fn reload(&self) -> Reloading<'_> {
+        let reloader = Arc::clone(self);
+        Box::pin(async move {
+            let applied = tokio::task::spawn_blocking(move || reloader.load_and_apply()).await;
+            applied.unwrap_or_else(|error| Err(error.to_string()))
+        })
+    }
+}
+
+/// Paths that differ, split by when they take effect.
+fn compare(old: &Config, new: &Config) -> ReloadReport {
+    let needs_restart: Vec<String> = config::restart_needed(old, new)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let mut applied = Vec::new();
+    let values = (serde_json::to_value(old), serde_json::to_value(new));
+    if let (Ok(old), Ok(new)) = values {
+        differences(String::new(), &old, &new, &mut applied);
+    }
+    applied.retain(|path| !needs_restart.contains(path));
+    ReloadReport {
+        applied,
+        needs_restart,
+    }
+}
+
+/// Adds the path of every key that differs; a list counts as one.
+fn differences(path: String, old: &Value, new: &Value, found: &mut Vec<String>) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            for (key, value) in new {
+                let below = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                differences(below, old.get(key).unwrap_or(&Value::Null), value, found);
+            }
+        }
+        _ if old != new => found.push(path),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_told_by_path_and_by_when_they_take_effect() {
+        let old = Config::default();
+        let mut new = old.clone();
+        new.timezone = "UTC".to_owned();
+        new.web.listen_address = "127.0.0.1:1".to_owned();
+        let report = compare(&old, &new);
+        assert_eq!(report.applied, ["timezone"]);
+        assert_eq!(report.needs_restart, ["web.listen_address"]);
+        assert_eq!(compare(&old, &old), ReloadReport::default());
+    }
+}

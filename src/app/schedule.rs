@@ -1,0 +1,221 @@
+//! Time's hand: runs a collector on its interval, start to start, and keeps its background work alive.
+//! A late run is skipped, never made up for; a panic in background work restarts it and is counted.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use smol_str::SmolStr;
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+use tracing::{error, info};
+
+use crate::{
+    clock::Clock,
+    collectors::{Collect, Guarded, Stop},
+    sample::{Desc, Family, Kind},
+};
+
+/// No interval run may take longer, whatever its interval.
+const LONGEST_RUN: Duration = Duration::from_secs(10);
+/// Pause before background work that panicked starts again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+const RESTARTS: Desc = Desc {
+    name: "netkestrel_task_restarts_total",
+    kind: Kind::Counter,
+    labels: &["task"],
+    help: "Restarts of a background task after it panicked.",
+};
+
+/// Metrics about background tasks.
+pub(super) const METRICS: &[&Desc] = &[&RESTARTS];
+
+/// Runs `guarded` on its interval until `stop`; `changed` fires when its settings may have changed.
+pub(super) async fn run_on_interval(
+    guarded: Arc<Guarded>,
+    clock: Clock,
+    mut changed: watch::Receiver<u64>,
+    mut stop: Stop,
+) {
+    let mut started = Instant::now();
+    let mut interval = guarded.collector().interval();
+    let mut ticks = ticker(started, interval);
+    loop {
+        tokio::select! {
+            () = stopped(&mut stop) => return,
+            Ok(()) = changed.changed() => {
+                let wanted = guarded.collector().interval();
+                if wanted != interval {
+                    interval = wanted;
+                    ticks = ticker((started + interval).max(Instant::now()), interval);
+                }
+            }
+            tick = ticks.tick() => {
+                started = tick;
+                if guarded.collector().enabled() {
+                    guarded.sample(clock.now(), interval.min(LONGEST_RUN)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Returns when `stop` fires.
+pub(super) async fn stopped(stop: &mut Stop) {
+    // An error means that the sender is gone, which stops us too.
+    let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+fn ticker(first: Instant, interval: Duration) -> tokio::time::Interval {
+    let mut ticks = interval_at(first, interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}
+
+/// How often each background task was restarted.
+#[derive(Debug, Default)]
+pub(super) struct Restarts(Mutex<Vec<(&'static str, u64)>>);
+
+impl Restarts {
+    /// One series per task.
+    pub(super) fn families(&self) -> Vec<Family> {
+        let mut family = Family::new(&RESTARTS);
+        for (task, count) in self.counts().iter() {
+            family.push([SmolStr::new_static(task)], *count as f64);
+        }
+        vec![family]
+    }
+
+    fn know(&self, task: &'static str) {
+        let mut counts = self.counts();
+        if counts.iter().all(|(known, _)| *known != task) {
+            counts.push((task, 0));
+        }
+    }
+
+    fn count(&self, task: &'static str) {
+        let mut counts = self.counts();
+        counts
+            .iter_mut()
+            .filter(|(known, _)| *known == task)
+            .for_each(|(_, count)| *count += 1);
+    }
+
+    fn counts(&self) -> std::sync::MutexGuard<'_, Vec<(&'static str, u64)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the background work of `collector` going until `stop`.
+pub(super) async fn keep_alive(collector: Arc<dyn Collect>, restarts: Arc<Restarts>, stop: Stop) {
+    let task = collector.name();
+    while let Some(work) = Arc::clone(&collector).background(stop.clone()) {
+        restarts.know(task);
+        match tokio::spawn(work).await {
+            Ok(()) => return info!(task, "background task ended"),
+            Err(error) => {
+                restarts.count(task);
+                error!(task, %error, "background task panicked and is restarted");
+            }
+        }
+        tokio::time::sleep(RESTART_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::{
+        clock::Now,
+        collectors::{Background, Outcome},
+        sample::Batch,
+    };
+
+    /// Counts its runs; its background work panics until it was started `panics` times.
+    #[derive(Default)]
+    struct Counting {
+        runs: AtomicU64,
+        interval: AtomicU64,
+        starts: AtomicU64,
+        panics: u64,
+    }
+
+    impl Collect for Counting {
+        fn name(&self) -> &'static str {
+            "counting"
+        }
+        fn enabled(&self) -> bool {
+            true
+        }
+        fn interval(&self) -> Duration {
+            Duration::from_secs(self.interval.load(Ordering::SeqCst))
+        }
+        fn scrape(&self, _: Now) -> Outcome<Vec<Family>> {
+            Outcome::ok(Vec::new())
+        }
+        fn sample(&self, at: Now) -> Outcome<Batch> {
+            self.runs.fetch_add(1, Ordering::SeqCst);
+            Outcome::ok(Batch {
+                collector: "counting",
+                at,
+                elapsed: None,
+                readings: Vec::new(),
+                health: Vec::new(),
+            })
+        }
+        fn background(self: Arc<Self>, _: Stop) -> Option<Background> {
+            let start = self.starts.fetch_add(1, Ordering::SeqCst);
+            let panics = self.panics;
+            Some(Box::pin(async move {
+                assert!(start >= panics, "start {start} panics on purpose")
+            }))
+        }
+    }
+
+    fn counting(interval: u64, panics: u64) -> Arc<Counting> {
+        Arc::new(Counting {
+            interval: interval.into(),
+            panics,
+            ..Counting::default()
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn runs_start_to_start_and_follow_a_changed_interval() {
+        let collector = counting(30, 0);
+        let guarded = Arc::new(Guarded::new(collector.clone()));
+        let (change, changed) = watch::channel(0);
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(run_on_interval(guarded, Clock::System, changed, stopped));
+
+        let runs_after = async |seconds| {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            collector.runs.load(Ordering::SeqCst)
+        };
+        assert_eq!(runs_after(1).await, 1, "the first run is at once");
+        assert_eq!(runs_after(60).await, 3, "then every 30 s");
+        collector.interval.store(5, Ordering::SeqCst);
+        change.send(1).expect("the task listens");
+        assert_eq!(
+            runs_after(10).await,
+            5,
+            "5 s after the last start, then every 5 s"
+        );
+        stop.send(true).expect("the task listens");
+        task.await.expect("the task ends without panic");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn background_work_that_panics_is_restarted_and_counted() {
+        let restarts = Arc::new(Restarts::default());
+        let (_stop, stopped) = watch::channel(false);
+        keep_alive(counting(30, 2), Arc::clone(&restarts), stopped).await;
+        assert_eq!(*restarts.counts(), [("counting", 2)]);
+    }
+}

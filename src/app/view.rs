@@ -1,0 +1,204 @@
+//! What the page and the status show, read off the collectors' latest batches: nothing is measured for it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use smol_str::SmolStr;
+
+use super::reload::Reloader;
+use crate::{
+    build,
+    clock::{Clock, Now},
+    collectors::{self, Guarded, devices::Status},
+    sample::{Batch, Health, Missing, Observed},
+    web::{
+        self, CollectorStatus, DeviceRow, DeviceStatus, InterfaceRow, LastReload, Measure, Overview, Tile,
+        Watch,
+    },
+};
+
+/// How the program and what it watches fare.
+pub(super) struct View {
+    pub(super) clock: Clock,
+    pub(super) started: Now,
+    pub(super) origin: Option<PathBuf>,
+    pub(super) host: String,
+    pub(super) collectors: Vec<Arc<Guarded>>,
+    pub(super) set: Arc<collectors::Set>,
+    pub(super) reloader: Arc<Reloader>,
+}
+
+impl Watch for View {
+    fn ready(&self) -> Result<(), String> {
+        let waiting: Vec<_> = self
+            .collectors
+            .iter()
+            .filter(|guarded| guarded.collector().enabled() && guarded.status().success.is_none())
+            .map(|guarded| guarded.collector().name())
+            .collect();
+        if waiting.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("waiting for the first run of {}", waiting.join(", ")))
+        }
+    }
+
+    fn status(&self) -> web::Status {
+        let now = self.clock.now();
+        web::Status {
+            version: build::VERSION,
+            host: self.host.clone(),
+            uptime: now.instant.saturating_duration_since(self.started.instant),
+            config_origin: self.origin.as_ref().map_or_else(
+                || "no file: defaults and environment".to_owned(),
+                |path| path.display().to_string(),
+            ),
+            last_reload: self.reloader.last_attempt().map(|attempt| LastReload {
+                at: attempt.at.wall,
+                error: attempt.error,
+            }),
+            collectors: self.collectors.iter().map(|guarded| collector(guarded)).collect(),
+        }
+    }
+
+    fn overview(&self) -> Overview {
+        let now = self.clock.now();
+        let batches: Vec<Arc<Batch>> = self
+            .collectors
+            .iter()
+            .filter_map(|guarded| fresh(guarded, now))
+            .collect();
+        let readings = Readings(&batches);
+        Overview {
+            tiles: tiles(&readings),
+            interfaces: interfaces(&self.set, &readings),
+            devices: devices(&self.set, now),
+        }
+    }
+}
+
+fn collector(guarded: &Guarded) -> CollectorStatus {
+    let runs = guarded.status();
+    CollectorStatus {
+        name: guarded.collector().name(),
+        enabled: guarded.collector().enabled(),
+        success: runs.success,
+        duration: runs.success.map(|_| runs.duration),
+        interval: guarded.collector().interval(),
+        last_success: runs.last_success.map(|now| now.wall),
+    }
+}
+
+/// The latest batch, unless it is older than three intervals.
+fn fresh(guarded: &Guarded, now: Now) -> Option<Arc<Batch>> {
+    let longest = guarded.collector().interval() * 3;
+    guarded
+        .latest()
+        .filter(|batch| now.instant.saturating_duration_since(batch.at.instant) <= longest)
+}
+
+/// All readings at hand, by signal.
+struct Readings<'a>(&'a [Arc<Batch>]);
+
+impl Readings<'_> {
+    fn of(&self, signal: &str) -> impl Iterator<Item = (&SmolStr, Observed)> {
+        self.0
+            .iter()
+            .flat_map(|batch| &batch.readings)
+            .filter(move |reading| reading.signal.name == signal)
+            .map(|reading| (&reading.subject, reading.observed))
+    }
+
+    /// The reading of this subject; none at all counts as no sample.
+    fn one(&self, signal: &str, subject: &str) -> Observed {
+        self.of(signal)
+            .find(|(found, _)| *found == subject)
+            .map_or(Observed::Missing(Missing::NoSample), |(_, observed)| observed)
+    }
+
+    /// The subject with the largest value.
+    fn largest(&self, signal: &str) -> Option<(&SmolStr, f64)> {
+        self.of(signal)
+            .filter_map(|(subject, observed)| Some((subject, observed.value()?)))
+            .max_by(|(_, one), (_, other)| one.total_cmp(other))
+    }
+
+    fn health(&self, component: &str) -> Option<Health> {
+        let mut parts = self.0.iter().flat_map(|batch| &batch.health);
+        parts.find(|part| part.component == component)?.health
+    }
+}
+
+fn tiles(readings: &Readings<'_>) -> Vec<Tile> {
+    let host = |title, signal, of: fn(f64) -> Measure, component| Tile {
+        title: SmolStr::new_static(title),
+        value: measure(readings.one(signal, ""), of),
+        detail: String::new(),
+        health: readings.health(component),
+    };
+    let fullest = readings.largest("filesystem_usage_ratio");
+    vec![
+        host(
+            "Traffic",
+            "network_total_bytes_per_second",
+            Measure::BytesPerSecond,
+            "network",
+        ),
+        host("CPU", "cpu_usage_ratio", Measure::Ratio, "cpu"),
+        host("Memory", "memory_usage_ratio", Measure::Ratio, "memory"),
+        Tile {
+            title: SmolStr::new_static("Fullest disk"),
+            value: fullest.map_or(Measure::Missing(Missing::NoSample), |(_, ratio)| {
+                Measure::Ratio(ratio)
+            }),
+            detail: fullest.map(|(mount, _)| mount.to_string()).unwrap_or_default(),
+            health: readings.health("disk"),
+        },
+        host("Load per core", "load1_per_core", Measure::Number, ""),
+        host(
+            "Uptime",
+            "uptime_seconds",
+            |seconds| Measure::Time(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+            "",
+        ),
+    ]
+}
+
+fn measure(observed: Observed, of: fn(f64) -> Measure) -> Measure {
+    match observed {
+        Observed::Value(value) | Observed::Implausible(value) => of(value),
+        Observed::Missing(why) => Measure::Missing(why),
+    }
+}
+
+fn interfaces(set: &collectors::Set, readings: &Readings<'_>) -> Vec<InterfaceRow> {
+    let rows = set.network.overview().into_iter().map(|interface| InterfaceRow {
+        receive: readings.one("network_receive_bytes_per_second", &interface.name),
+        transmit: readings.one("network_transmit_bytes_per_second", &interface.name),
+        name: interface.name,
+        kind: SmolStr::new_static(interface.kind),
+        up: Some(interface.up),
+        speed: interface.speed,
+    });
+    rows.collect()
+}
+
+fn devices(set: &collectors::Set, now: Now) -> Vec<DeviceRow> {
+    let rows = set.devices.overview(now).into_iter().map(|device| DeviceRow {
+        name: device.name,
+        group: device.group,
+        address: device.address,
+        status: match device.status {
+            Status::Up => DeviceStatus::Up,
+            Status::Degraded => DeviceStatus::Degraded,
+            Status::Down => DeviceStatus::Down,
+            Status::Unreachable => DeviceStatus::Unreachable,
+            Status::Unknown => DeviceStatus::Unknown,
+            Status::Paused => DeviceStatus::Paused,
+            Status::Maintenance => DeviceStatus::Maintenance,
+        },
+        round_trip: device.last_rtt,
+        loss: device.loss,
+        reason: device.reason,
+    });
+    rows.collect()
+}

@@ -1,0 +1,222 @@
+//! The command line: turns arguments into a call of one command and its answer into text and an exit code.
+//! Commands parse and print only; what they tell comes from the stages.
+
+mod answer;
+mod check_config;
+mod completions;
+mod doctor;
+mod flags;
+mod healthcheck;
+mod man;
+mod print_config;
+mod run;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use self::{answer::Exit, flags::Flags};
+
+const ABOUT: &str =
+    "Watches this host, its interfaces and its devices, and serves what it sees to Prometheus";
+
+const LONG_ABOUT: &str = "\
+NetKestrel watches a network from this host: bandwidth of every interface, the host's own health, and the devices \
+around it by ping. It is a Prometheus target and shows the same on a page of its own.
+
+It needs no configuration: interfaces, mounts and the default gateway are found. Without a command it runs.";
+
+const LAST_WORDS: &str = "\
+Configuration:
+  A value is taken from the flag, else from the environment, else from the file, else from the default.
+  Every key of the file is also a variable: NETKESTREL_ and its path in upper case, with __ between levels,
+  such as NETKESTREL_COLLECTORS__DEVICES__INTERVAL=30s. Durations are written 30s, 5m, 24h; ratios 0 to 1;
+  sizes in bytes.
+
+Exit codes:
+  0   fine
+  1   something in the world failed: a port is taken, a file cannot be read, a check of doctor failed
+  64  the command line or the configuration is wrong
+
+Examples:
+  netkestrel
+  netkestrel --config.file netkestrel.yml --web.listen-address 0.0.0.0:10980
+  netkestrel check-config netkestrel.yml
+  netkestrel doctor --format json";
+
+#[derive(Parser)]
+#[command(
+    name = "netkestrel",
+    about = ABOUT,
+    long_about = LONG_ABOUT,
+    after_help = LAST_WORDS,
+    version = crate::build::VERSION,
+    long_version = long_version(),
+    propagate_version = false,
+    max_term_width = 110
+)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    /// Check the configuration and exit, as `check-config` does
+    #[arg(long = "config.check")]
+    check: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Watch and serve until told to stop; the default
+    #[command(after_help = run::SIGNALS)]
+    Run,
+    /// Report every problem of the configuration at once, with line and column
+    CheckConfig {
+        /// File to check instead of the one that `run` would read
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print the configuration in force, as YAML and without secrets
+    PrintConfig {
+        #[command(flatten)]
+        what: print_config::What,
+    },
+    /// Look for what keeps NetKestrel from seeing everything, and say how to mend it
+    Doctor {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Ask the running instance whether it is well; for containers
+    Healthcheck(healthcheck::Request),
+    /// Print a completion script for a shell
+    #[command(after_help = completions::INSTALL)]
+    Completions {
+        /// Shell to complete in
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write those of all commands
+    Man {
+        /// Write the pages of all commands into this directory
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// How an answer is printed.
+#[derive(clap::Args)]
+struct Output {
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    format: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Form {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Runs the command that the arguments name and returns the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match parse(arguments) {
+        Ok(cli) => dispatch(cli).into(),
+        Err(error) => refuse(&error).into(),
+    }
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn dispatch(cli: Cli) -> Exit {
+    let Cli {
+        flags,
+        check,
+        command,
+    } = cli;
+    let answer = match command {
+        None | Some(Command::Run) if check => check_config::answer(&flags, None, Form::Text),
+        None | Some(Command::Run) => return run::run(&flags),
+        Some(Command::CheckConfig { file, output }) => check_config::answer(&flags, file, output.format),
+        Some(Command::PrintConfig { what }) => print_config::answer(&flags, &what),
+        Some(Command::Doctor { output }) => doctor::answer(&flags, output.format),
+        Some(Command::Healthcheck(request)) => healthcheck::answer(&flags, &request),
+        Some(Command::Completions { shell }) => completions::answer(shell, &mut Cli::command()),
+        Some(Command::Man { dir }) => man::answer(Cli::command(), dir.as_deref()),
+    };
+    answer.print()
+}
+
+/// Prints what clap has to say: help and version are no mistakes, everything else is the user's.
+fn refuse(error: &clap::Error) -> Exit {
+    // Nobody is left to tell when the output is closed.
+    let _ = error.print();
+    if error.use_stderr() {
+        Exit::UsersFault
+    } else {
+        Exit::Fine
+    }
+}
+
+fn long_version() -> String {
+    use std::env::consts::{ARCH, OS};
+
+    use crate::build::{REVISION, RUST_VERSION, VERSION};
+
+    format!("{VERSION} (revision {REVISION})\nrustc {RUST_VERSION}\n{OS} {ARCH}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(text: &str) -> impl Iterator<Item = OsString> {
+        std::iter::once("netkestrel")
+            .chain(text.split_whitespace())
+            .map(OsString::from)
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_on_either_side_of_the_command() {
+        for line in [
+            "--data-dir /d doctor",
+            "doctor --data-dir /d",
+            "--data-dir=/d",
+            "run --data-dir /d",
+        ] {
+            assert!(parse(arguments(line)).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for line in [
+            "--web.config.file x",
+            "frobnicate",
+            "--log.level loud",
+            "--no-collector.nothing",
+            "completions",
+        ] {
+            let error = parse(arguments(line)).err().expect(line);
+            assert_eq!(refuse(&error), Exit::UsersFault, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_no_mistakes() {
+        for line in ["--help", "-h", "--version", "-V", "doctor --help"] {
+            let error = parse(arguments(line)).err().expect(line);
+            assert!(!error.use_stderr(), "{line}");
+        }
+    }
+}

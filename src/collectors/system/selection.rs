@@ -1,0 +1,202 @@
+//! Decides which mounts are shown: the user's globs, or else those that store data of their own.
+
+use super::config::{Config, Filter};
+
+/// Filesystem types that are left out unless `fstypes.include` names them.
+///
+/// Beyond the kernel's pseudo filesystems these are memory (tmpfs, ramfs: their content is in the memory
+/// metrics already, and `/run/user/UID` comes and goes with every login) and read-only images, which are
+/// 100 % full by construction and would keep every rule about full filesystems firing.
+const NO_STORAGE: &[&str] = &[
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "cramfs",
+    "debugfs",
+    "devfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "erofs",
+    "functionfs",
+    "fuse.gvfsd-fuse",
+    "fuse.lxcfs",
+    "fuse.portal",
+    "fuse.snapfuse",
+    "fuse.squashfuse",
+    "fusectl",
+    "hugetlbfs",
+    "iso9660",
+    "mqueue",
+    "nfsd",
+    "nsfs",
+    "proc",
+    "pstore",
+    "ramfs",
+    "resctrl",
+    "romfs",
+    "rootfs",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "smackfs",
+    "squashfs",
+    "sysfs",
+    "tmpfs",
+    "tracefs",
+];
+
+/// An overlay shows the space of the filesystem below it. As the root it is all a container or a live system
+/// has; elsewhere it is a container's layer and would repeat its disk once per container.
+const OVERLAY: &str = "overlay";
+
+/// Whether the filesystem of type `fstype` at `mountpoint` is shown.
+pub(super) fn shows(config: &Config, mountpoint: &str, fstype: &str) -> bool {
+    let stores = || !NO_STORAGE.contains(&fstype) && (fstype != OVERLAY || mountpoint == "/");
+    passes(&config.mounts, mountpoint, || true) && passes(&config.fstypes, fstype, stores)
+}
+
+fn passes(filter: &Filter, text: &str, by_default: impl FnOnce() -> bool) -> bool {
+    let matches = |globs: &[String]| globs.iter().any(|glob| glob_matches(glob, text));
+    let included = if filter.include.is_empty() {
+        by_default()
+    } else {
+        matches(&filter.include)
+    };
+    included && !matches(&filter.exclude)
+}
+
+/// Whether `text` as a whole matches `glob`; `*` is any text, `?` any one character, the rest is literal.
+///
+/// Only the last `*` is ever reconsidered, so the time is bounded by the product of the two lengths.
+fn glob_matches(glob: &str, text: &str) -> bool {
+    let (mut glob, mut text) = (glob.chars(), text.chars());
+    let mut last_star = None;
+    loop {
+        let text_before = text.clone();
+        match (glob.next(), text.next()) {
+            (None, None) => return true,
+            (Some('*'), _) => {
+                last_star = Some((glob.clone(), text_before.clone()));
+                text = text_before;
+            }
+            (Some('?'), Some(_)) => {}
+            (Some(wanted), Some(found)) if wanted == found => {}
+            _ => {
+                let Some((after_star, mut rest)) = last_star.take() else {
+                    return false;
+                };
+                if rest.next().is_none() {
+                    return false;
+                }
+                (glob, text) = (after_star.clone(), rest.clone());
+                last_star = Some((after_star, rest));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_the_whole_text() {
+        for (glob, text, expected) in [
+            ("/mnt/*", "/mnt/a/b", true),
+            ("/mnt/*", "/mnt", false),
+            ("/mnt*", "/mnt", true),
+            ("*", "", true),
+            ("", "", true),
+            ("", "/", false),
+            ("?", "", false),
+            ("fuse.*", "fuse.sshfs", true),
+            ("fuse.*", "fuse", false),
+            ("nfs?", "nfs4", true),
+            ("*a*b", "xaxaxb", true),
+            ("*a*b", "xaxaxc", false),
+            ("/disk?", "/diské", true),
+            ("[a]", "a", false),
+        ] {
+            assert_eq!(glob_matches(glob, text), expected, "{glob} against {text}");
+        }
+    }
+
+    #[test]
+    fn mounts_are_chosen_by_globs_or_by_what_they_store() {
+        let filter = |include: &[&str], exclude: &[&str]| Filter {
+            include: include.iter().map(ToString::to_string).collect(),
+            exclude: exclude.iter().map(ToString::to_string).collect(),
+        };
+        let config = |mounts, fstypes| Config {
+            mounts,
+            fstypes,
+            ..Config::default()
+        };
+        let none = || filter(&[], &[]);
+        for (config, mountpoint, fstype, expected, why) in [
+            (config(none(), none()), "/", "ext4", true, "a disk"),
+            (config(none(), none()), "/srv", "nfs4", true, "a remote disk"),
+            (config(none(), none()), "/tmp", "tmpfs", false, "memory"),
+            (
+                config(none(), none()),
+                "/snap/core/1",
+                "squashfs",
+                false,
+                "an image",
+            ),
+            (config(none(), none()), "/", "overlay", true, "a container's root"),
+            (
+                config(none(), none()),
+                "/var/x",
+                "overlay",
+                false,
+                "another container's layer",
+            ),
+            (
+                config(none(), filter(&["tmpfs"], &[])),
+                "/tmp",
+                "tmpfs",
+                true,
+                "asked for",
+            ),
+            (
+                config(none(), filter(&["tmpfs"], &[])),
+                "/",
+                "ext4",
+                false,
+                "not among the included",
+            ),
+            (
+                config(filter(&["/srv*"], &[]), none()),
+                "/",
+                "ext4",
+                false,
+                "not among the included",
+            ),
+            (
+                config(filter(&[], &["/boot*"]), none()),
+                "/boot/efi",
+                "vfat",
+                false,
+                "excluded",
+            ),
+            (
+                config(filter(&["*"], &["/a"]), none()),
+                "/a",
+                "ext4",
+                false,
+                "exclude wins",
+            ),
+        ] {
+            assert_eq!(
+                shows(&config, mountpoint, fstype),
+                expected,
+                "{mountpoint}: {why}"
+            );
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A configuration back into YAML, and what two of them differ in.
+
+use serde_json::Value;
+
+use super::Config;
+use crate::units::Secret;
+
+/// Keys that take effect at the next start only.
+const NEEDS_RESTART: &[&str] = &[
+    "data_dir",
+    "web.listen_address",
+    "log.format",
+    "log.file",
+    "log.max_bytes",
+    "log.keep",
+    "collectors.paths",
+];
+
+impl Config {
+    /// The configuration as YAML that can be loaded again. Secrets are hidden: one from a file is left out, as its
+    /// `*_file` key stays; any other becomes a mark that is refused when loaded.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        tidy(&mut value);
+        serde_yaml::to_string(&value).unwrap_or_default()
+    }
+}
+
+/// Leaves out secrets that a file holds and keys without a value; escapes `$`, which would begin a variable.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Object(keys) => {
+            let from_file = |key: &str| {
+                let file = keys.get(&format!("{key}_file")).and_then(Value::as_str);
+                file.is_some_and(|file| !file.is_empty())
+            };
+            let hidden = |value: &Value| value.as_str() == Some(Secret::HIDDEN);
+            let redundant: Vec<String> = keys
+                .iter()
+                .filter(|(key, value)| value.is_null() || (hidden(value) && from_file(key)))
+                .map(|(key, _)| key.clone())
+                .collect();
+            keys.retain(|key, _| !redundant.contains(key));
+            keys.values_mut().for_each(tidy);
+        }
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        Value::String(text) if text.contains('$') => *text = text.replace('$', "$$"),
+        _ => {}
+    }
+}
+
+/// The keys that differ and take effect only at the next start.
+#[must_use]
+pub fn restart_needed(old: &Config, new: &Config) -> Vec<&'static str> {
+    let (old, new) = (serde_json::to_value(old), serde_json::to_value(new));
+    let (Ok(old), Ok(new)) = (old, new) else {
+        return Vec::new();
+    };
+    let differs = |path: &&&str| {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        old.pointer(&pointer) != new.pointer(&pointer)
+    };
+    NEEDS_RESTART.iter().filter(differs).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{schema, shape::Shape};
+
+    #[test]
+    fn keys_that_need_a_restart_exist() {
+        let schema = schema();
+        for path in NEEDS_RESTART {
+            assert!(Shape::new(&schema).at(path).is_some(), "{path} is no key");
+        }
+    }
+
+    #[test]
+    fn only_some_changes_need_a_restart() {
+        let old = Config::default();
+        let mut new = old.clone();
+        new.external_url = "https://monitor.example.org".to_owned();
+        assert_eq!(restart_needed(&old, &new), [""; 0]);
+        new.data_dir = "/elsewhere".to_owned();
+        new.web.listen_address = "127.0.0.1:1".to_owned();
+        assert_eq!(restart_needed(&old, &new), ["data_dir", "web.listen_address"]);
+    }
+}

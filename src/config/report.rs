@@ -1,0 +1,81 @@
+//! What is wrong with a configuration, in the form people read: place, key, what was given, what would be accepted.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use super::tree::{Fault, Origin};
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong: the user's fault. Displays one problem a line.
+    #[error("{}", lines(.0))]
+    Invalid(Vec<Finding>),
+    /// A file that was named, or that lies in the default place, cannot be read.
+    #[error("read the configuration file {}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// `FILE:LINE:COLUMN`, `environment variable NAME` or `flag --name`; empty when nothing was given.
+    pub place: String,
+    /// Path of the key, such as `collectors.devices.targets[2].address`; empty for the file as a whole.
+    pub path: String,
+    /// What was given and what would be accepted; lower case, no full stop.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.place, &self.path]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+        {
+            write!(f, "{part}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+fn lines(findings: &[Finding]) -> String {
+    findings
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Findings in the order of the file, then of variables and flags, each once.
+pub(super) fn findings(mut faults: Vec<Fault>, file: Option<&Path>) -> Vec<Finding> {
+    faults.sort_by(|a, b| a.origin.cmp(&b.origin));
+    let mut findings: Vec<_> = faults
+        .into_iter()
+        .map(|Fault { origin, problem }| Finding {
+            place: place(&origin, file),
+            path: problem.path,
+            message: problem.message,
+        })
+        .collect();
+    findings.dedup();
+    findings
+}
+
+fn place(origin: &Origin, file: Option<&Path>) -> String {
+    let file = file.map(|file| file.display().to_string());
+    match origin {
+        Origin::File { line, column } => format!("{}:{line}:{column}", file.unwrap_or_default()),
+        Origin::Python(name) | Origin::Variable(name) => format!("environment variable {name}"),
+        Origin::Flag(flag) => format!("flag {flag}"),
+        Origin::Default => file.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,21 @@
+//! Settings of the connection to Prometheus Alertmanager.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::url;
+use crate::problem::Problems;
+
+/// Which Alertmanagers hear of alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Addresses of every peer of the cluster, such as `http://alertmanager:9093`; empty means none.
+    pub urls: Vec<String>,
+}
+
+impl Config {
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        url::validate_list(&self.urls, problems);
+    }
+}

@@ -1,0 +1,270 @@
+//! Settings of mail: the server, the account, and who receives what.
+
+use std::collections::HashSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{problem::Problems, rules::Severity, units::Secret};
+
+/// How mail leaves this host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Name or address of the SMTP server; empty means that no mail is sent.
+    pub server: String,
+    /// Port of the SMTP server.
+    #[schemars(range(min = 1))]
+    pub port: u16,
+    /// How the connection is protected; without it, `tls` on port 465 and `starttls` on every other.
+    pub tls: Option<Tls>,
+    /// Account to log in with; empty means without a login.
+    pub user: String,
+    /// Password of the account. Better kept in `password_file`, or written as `${SMTP_PASSWORD}`.
+    pub password: Secret,
+    /// File that holds the password, relative to the folder of this file.
+    pub password_file: String,
+    /// Sender's address; empty means `user` where that is an address, else `netkestrel@` and the host's name.
+    pub from: String,
+    /// Who receives mail, and from which severity on.
+    pub recipients: Vec<Recipient>,
+}
+
+/// How an SMTP connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    /// Not at all.
+    None,
+    /// Must switch to TLS after connecting, or no mail is sent.
+    Starttls,
+    /// Switches to TLS where the server offers it.
+    StarttlsOpportunistic,
+    /// TLS from the first byte.
+    Tls,
+}
+
+/// One person or list that receives mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Recipient {
+    /// Mail address.
+    pub address: String,
+    /// Least severity this recipient hears of.
+    #[serde(default)]
+    pub min_severity: Severity,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server: String::new(),
+            port: 587,
+            tls: None,
+            user: String::new(),
+            password: Secret::default(),
+            password_file: String::new(),
+            from: String::new(),
+            recipients: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Whether mail is sent at all.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        !self.server.is_empty() && !self.recipients.is_empty()
+    }
+
+    /// How the connection is protected: what was given, or what the port implies.
+    #[must_use]
+    pub fn tls_mode(&self) -> Tls {
+        let implied = if self.port == 465 { Tls::Tls } else { Tls::Starttls };
+        self.tls.unwrap_or(implied)
+    }
+
+    /// What a user may have overlooked, though it is accepted.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let note = match (self.server.is_empty(), self.recipients.is_empty()) {
+            (true, false) => {
+                "no mail will be sent: there are recipients, but `notifiers.email.server` is empty"
+            }
+            (false, true) => {
+                "no mail will be sent: there is a server, but `notifiers.email.recipients` is empty"
+            }
+            _ => return self.clear_text_login(),
+        };
+        vec![note.to_owned()]
+    }
+
+    fn clear_text_login(&self) -> Vec<String> {
+        let exposed = self.is_enabled() && self.tls_mode() == Tls::None && !self.user.is_empty();
+        let note = "the mail password travels unencrypted: `notifiers.email.tls` is `none`";
+        exposed.then(|| note.to_owned()).into_iter().collect()
+    }
+
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        self.validate_server(problems);
+        self.validate_login(problems);
+        if !self.from.is_empty() && !is_address(&self.from) {
+            problems.push("from", not_an_address(&self.from));
+        }
+        problems.within("recipients", |p| {
+            let mut seen = HashSet::new();
+            for (index, recipient) in self.recipients.iter().enumerate() {
+                p.at_index(index, |p| recipient.validate(&mut seen, p));
+            }
+        });
+    }
+
+    fn validate_server(&self, problems: &mut Problems) {
+        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/' || c == '@';
+        let is_ip = self.server.parse::<std::net::IpAddr>().is_ok();
+        if self.server.contains(odd) || (self.server.contains(':') && !is_ip) {
+            problems.push(
+                "server",
+                format_args!(
+                    "given `{}`; accepted: a host name or an address alone, such as `smtp.example.org`; the port belongs in `port`",
+                    self.server.escape_debug()
+                ),
+            );
+        }
+    }
+
+    fn validate_login(&self, problems: &mut Problems) {
+        if self.password.reveal() == Secret::HIDDEN {
+            problems.push(
+                "password",
+                "given the mark that `print-config` writes in place of a password; accepted: the password itself, or `password_file`",
+            );
+        } else if self.server.is_empty() {
+            return;
+        }
+        if self.user.is_empty() && !self.password.is_empty() {
+            problems.push(
+                "user",
+                "is empty though there is a password; accepted: the account to log in with",
+            );
+        }
+        if !self.user.is_empty() && self.password.is_empty() && self.password_file.is_empty() {
+            problems.push(
+                "password",
+                "is missing though there is a `user`; accepted: `password`, `password_file`, or no `user` for mail without a login",
+            );
+        }
+    }
+}
+
+impl Recipient {
+    /// Adds the address to those `seen` before.
+    fn validate(&self, seen: &mut HashSet<String>, problems: &mut Problems) {
+        if !is_address(&self.address) {
+            problems.push("address", not_an_address(&self.address));
+        } else if !seen.insert(self.address.to_lowercase()) {
+            problems.push(
+                "address",
+                format_args!("`{}` is given twice; accepted: each address once", self.address),
+            );
+        }
+    }
+}
+
+/// One `@` with something on both sides, and nothing that could break a mail header.
+fn is_address(text: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | ':' | '"');
+    match text.split_once('@') {
+        Some((local, domain)) => {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !text.contains(odd)
+        }
+        None => false,
+    }
+}
+
+fn not_an_address(text: &str) -> String {
+    format!(
+        "given `{}`; accepted: a mail address, such as `ops@example.org`",
+        text.escape_debug()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(config: &Config) -> Vec<String> {
+        let mut problems = Problems::new();
+        config.validate(&mut problems);
+        problems.into_vec().into_iter().map(|p| p.path).collect()
+    }
+
+    #[test]
+    fn the_port_implies_the_protection_unless_it_is_given() {
+        for (port, given, expected) in [
+            (465, None, Tls::Tls),
+            (587, None, Tls::Starttls),
+            (25, None, Tls::Starttls),
+            (465, Some(Tls::None), Tls::None),
+        ] {
+            let config = Config {
+                port,
+                tls: given,
+                ..Config::default()
+            };
+            assert_eq!(config.tls_mode(), expected, "{port} {given:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_cannot_carry_headers() {
+        for (text, fine) in [
+            ("ops@example.org", true),
+            ("ops+pager@localhost", true),
+            ("ops", false),
+            ("@example.org", false),
+            ("ops@", false),
+            ("a@b@c", false),
+            ("ops@example.org\r\nBcc: all@example.org", false),
+            ("Ops <ops@example.org>", false),
+        ] {
+            assert_eq!(is_address(text), fine, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_login_needs_both_halves_once_there_is_a_server() {
+        let server = |server: &str, user: &str, password: &str| Config {
+            server: server.to_owned(),
+            user: user.to_owned(),
+            password: Secret::new(password),
+            ..Config::default()
+        };
+        for (config, expected) in [
+            (server("", "me", ""), vec![]),
+            (server("smtp", "me", ""), vec!["password"]),
+            (server("smtp", "", "pw"), vec!["user"]),
+            (server("smtp", "me", "pw"), vec![]),
+            (server("smtp:25", "", ""), vec!["server"]),
+            (server("::1", "", ""), vec![]),
+            (server("", "me", Secret::HIDDEN), vec!["password"]),
+        ] {
+            assert_eq!(problems(&config), expected, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn mail_that_goes_nowhere_is_noted() {
+        let mut config = Config::default();
+        assert_eq!(config.notes(), [""; 0]);
+        config.server = "smtp.example.org".to_owned();
+        assert!(config.notes()[0].contains("recipients` is empty"));
+        config.recipients.push(Recipient {
+            address: "ops@example.org".to_owned(),
+            min_severity: Severity::Low,
+        });
+        assert_eq!(config.notes(), [""; 0]);
+        config.server.clear();
+        assert!(config.notes()[0].contains("server` is empty"));
+    }
+}

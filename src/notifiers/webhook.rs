@@ -1,0 +1,21 @@
+//! Settings of webhooks.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::url;
+use crate::problem::Problems;
+
+/// Which HTTP endpoints hear of alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Addresses that receive each alert by POST as JSON; empty means none.
+    pub urls: Vec<String>,
+}
+
+impl Config {
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        url::validate_list(&self.urls, problems);
+    }
+}

@@ -1,0 +1,206 @@
+//! What counts as worth telling: rules that name a signal and a level per severity. Today only their
+//! configuration, the built-in rules included; nothing is judged yet.
+
+mod built_in;
+mod ladder;
+mod rule;
+
+use std::collections::HashSet;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    built_in::built_in,
+    ladder::Levels,
+    rule::{Direction, Rule},
+};
+use crate::{problem::Problems, sample::Signal};
+
+/// How grave a finding is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    #[default]
+    Low,
+    /// Look at it in working hours.
+    Medium,
+    /// Look at it today.
+    High,
+    /// Look at it now.
+    Critical,
+}
+
+impl Severity {
+    /// All severities, the mildest first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word used in configuration, labels and mails.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// The rules a user wrote. Those in force are these and the built-in ones they do not replace.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Config(pub Vec<Rule>);
+
+impl JsonSchema for Config {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Rules".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Vec::<Rule>::json_schema(generator)
+    }
+}
+
+impl Config {
+    /// Every rule that is to be evaluated: the built-in ones in their order, each replaced by an own rule of
+    /// the same name, then the other own rules; without those that are switched off.
+    #[must_use]
+    pub fn in_force(&self) -> Vec<Rule> {
+        let own = |name: &str| self.0.iter().find(|rule| rule.name == name);
+        let replaced = |rule: Rule| own(&rule.name).cloned().unwrap_or(rule);
+        let mut rules: Vec<Rule> = built_in().into_iter().map(replaced).collect();
+        let known: HashSet<String> = rules.iter().map(|rule| rule.name.clone()).collect();
+        rules.extend(self.0.iter().filter(|rule| !known.contains(&rule.name)).cloned());
+        rules.retain(|rule| rule.enabled);
+        rules
+    }
+
+    /// The first level of the rules in force on a signal that rises, and their first level of severity high
+    /// or above; `None` when no rule judges every subject of the signal.
+    #[must_use]
+    pub fn limits_of(&self, signal: &str) -> Option<(f64, Option<f64>)> {
+        let rules = self.in_force();
+        let ladders: Vec<_> = rules
+            .iter()
+            .filter(|rule| rule.signal == signal && rule.when == Direction::Above && rule.include.is_empty())
+            .map(|rule| &rule.levels)
+            .collect();
+        let first = ladders
+            .iter()
+            .filter_map(|levels| levels.first())
+            .reduce(f64::min)?;
+        let grave = ladders.iter().filter_map(|levels| levels.from(Severity::High));
+        Some((first, grave.reduce(f64::min)))
+    }
+
+    /// Moves the first level of the built-in rule `name` to `first`, and its other levels and clear value
+    /// with it. Returns what the user should know about it; changes nothing when an own rule replaces it.
+    pub fn move_built_in(&mut self, name: &str, first: f64) -> Vec<String> {
+        if self.0.iter().any(|rule| rule.name == name) {
+            return vec![format!(
+                "changes nothing: your own rule `{name}` replaces the built-in one"
+            )];
+        }
+        let Some(rule) = built_in().into_iter().find(|rule| rule.name == name) else {
+            return Vec::new();
+        };
+        let (moved, notes) = rule.moved_to(first);
+        if moved != rule {
+            self.0.push(moved);
+        }
+        notes
+    }
+
+    /// Reports what the schema alone cannot tell. Names of signals are looked up in `signals`; an empty
+    /// catalogue accepts every name.
+    pub fn validate(&self, signals: &[&Signal], problems: &mut Problems) {
+        let mut seen = HashSet::new();
+        for (index, rule) in self.0.iter().enumerate() {
+            problems.at_index(index, |p| {
+                if !seen.insert(rule.name.as_str()) {
+                    p.push(
+                        "name",
+                        format_args!("`{}` is given twice; accepted: each name once", rule.name),
+                    );
+                }
+                rule.validate(signals, p);
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(name: &str, signal: &str) -> Rule {
+        Rule {
+            levels: Levels::new(&[(Severity::High, 0.5)]),
+            ..Rule::new(name, signal)
+        }
+    }
+
+    #[test]
+    fn an_own_rule_replaces_the_built_in_one_of_its_name() {
+        let config = Config(vec![own("cpu", "cpu_usage_ratio"), own("mine", "load1")]);
+        let rules = config.in_force();
+        assert_eq!(rules.len(), built_in().len() + 1);
+        assert_eq!(rules[0].levels, Levels::new(&[(Severity::High, 0.5)]));
+        assert_eq!(rules.last().map(|rule| rule.name.as_str()), Some("mine"));
+    }
+
+    #[test]
+    fn a_rule_can_be_switched_off() {
+        let off = Rule {
+            enabled: false,
+            ..Rule::new("cpu", "")
+        };
+        let config = Config(vec![off]);
+        assert_eq!(config.in_force().len(), built_in().len() - 1);
+        assert_eq!(config.limits_of("cpu_usage_ratio"), None);
+        let mut problems = Problems::new();
+        config.validate(&[], &mut problems);
+        assert_eq!(problems.into_vec(), []);
+    }
+
+    #[test]
+    fn the_limits_of_health_follow_the_rules_in_force() {
+        let config = Config::default();
+        assert_eq!(config.limits_of("cpu_usage_ratio"), Some((0.80, Some(0.90))));
+        assert_eq!(config.limits_of("memory_usage_ratio"), Some((0.85, Some(0.95))));
+        assert_eq!(
+            config.limits_of("filesystem_usage_ratio"),
+            Some((0.90, Some(0.95)))
+        );
+        let mut stricter = own("cpu_soon", "cpu_usage_ratio");
+        stricter.levels = Levels::new(&[(Severity::Low, 0.6)]);
+        assert_eq!(
+            Config(vec![stricter]).limits_of("cpu_usage_ratio"),
+            Some((0.60, Some(0.90)))
+        );
+    }
+
+    #[test]
+    fn a_moved_rule_does_not_displace_an_own_one() {
+        let mut config = Config(vec![own("cpu", "cpu_usage_ratio")]);
+        let notes = config.move_built_in("cpu", 0.7);
+        assert_eq!(config.0.len(), 1);
+        assert_eq!(
+            notes,
+            ["changes nothing: your own rule `cpu` replaces the built-in one"]
+        );
+    }
+
+    #[test]
+    fn the_default_level_moves_nothing() {
+        let mut config = Config::default();
+        assert_eq!(config.move_built_in("memory", 0.85), [""; 0]);
+        assert_eq!(config, Config::default());
+    }
+}

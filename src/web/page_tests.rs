@@ -1,0 +1,103 @@
+use std::time::Duration;
+
+use smol_str::SmolStr;
+
+use super::*;
+use crate::web::{LastReload, Measure};
+
+fn status() -> Status {
+    Status {
+        version: "1.2.3",
+        host: "box <b>".to_owned(),
+        uptime: Duration::from_secs(90),
+        config_origin: "/etc/netkestrel.yml".to_owned(),
+        last_reload: Some(LastReload {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            error: Some("line 3: `x` & more".to_owned()),
+        }),
+        collectors: vec![CollectorStatus {
+            name: "system",
+            enabled: true,
+            success: Some(false),
+            duration: Some(Duration::from_millis(2)),
+            interval: Duration::from_mins(1),
+            last_success: None,
+        }],
+    }
+}
+
+fn overview() -> Overview {
+    Overview {
+        tiles: vec![Tile {
+            title: SmolStr::new("CPU"),
+            value: Measure::Ratio(0.93),
+            detail: "4 cores".to_owned(),
+            health: Some(Health::Critical),
+        }],
+        interfaces: vec![InterfaceRow {
+            name: SmolStr::new("<script>alert(1)</script>"),
+            kind: SmolStr::new("physical"),
+            up: Some(true),
+            speed: Some(125_000_000.0),
+            receive: Observed::Value(1_250_000.0),
+            transmit: Observed::Missing(Missing::CounterReset),
+        }],
+        devices: vec![DeviceRow {
+            name: SmolStr::new("a\"b'c\u{202e}d\n"),
+            group: SmolStr::new("core"),
+            address: SmolStr::new("192.0.2.1"),
+            status: DeviceStatus::Down,
+            round_trip: None,
+            loss: Some(1.0),
+            reason: "timeout".to_owned(),
+        }],
+    }
+}
+
+#[test]
+fn the_page_shows_what_is_watched_in_peoples_units() {
+    let page = render(&status(), &overview(), "0");
+    for expected in [
+        "running for 1 min 30 s",
+        "<div class=\"tile critical\"><h3>CPU</h3><strong>93.0 %</strong><span>4 cores</span></div>",
+        "data-title=\"Receiving\">10.0 Mbps</td>",
+        "data-title=\"Sending\">counter was reset</td>",
+        "<td class=\"critical\" data-title=\"Status\">down</td>",
+        "data-title=\"Loss\">100.0 %</td>",
+        "data-title=\"Reason\">timeout</td>",
+        "<td class=\"critical\" data-title=\"Last run\">failed</td>",
+        "The last reload failed: line 3: `x` &amp; more",
+        "<a href=\"/metrics\">",
+        "http-equiv=\"refresh\" content=\"30\"",
+        "name=\"viewport\"",
+    ] {
+        assert!(page.contains(expected), "{expected} is not in {page}");
+    }
+}
+
+#[test]
+fn nothing_from_outside_becomes_markup() {
+    let page = render(&status(), &overview(), "0");
+    assert!(
+        !page.contains("<script") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
+        "{page}"
+    );
+    assert!(page.contains("a&quot;b&#39;c\u{fffd}d\u{fffd}"), "{page}");
+    assert!(
+        page.contains("<title>NetKestrel on box &lt;b&gt;</title>"),
+        "{page}"
+    );
+    assert!(!page.contains("://"), "something from elsewhere: {page}");
+}
+
+#[test]
+fn a_page_without_readings_says_so() {
+    let page = render(&status(), &Overview::default(), "0");
+    for expected in [
+        "first reading is still to come",
+        "No interface has been read yet",
+        "No device is configured",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+}

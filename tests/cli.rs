@@ -1,0 +1,351 @@
+//! The command line as a user meets it: the built program, its output and its exit codes.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Command, Output},
+};
+
+/// Runs the program with nothing of ours in its environment.
+fn netkestrel(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_netkestrel"))
+        .args(arguments)
+        .env_clear()
+        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .expect("the program starts")
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+/// A file for one test, which only that test uses.
+fn file(dir: &Path, text: &str) -> String {
+    let path = dir.join("netkestrel.yml");
+    fs::write(&path, text).expect("written");
+    path.display().to_string()
+}
+
+#[test]
+fn mistakes_on_the_command_line_end_with_64() {
+    for arguments in [
+        &["--frobnicate"][..],
+        &["frobnicate"],
+        &["--log.level", "loud"],
+        &["--web.config.file", "web.yml"],
+        &["healthcheck", "--url", "https://example.org/"],
+        &["healthcheck", "--timeout", "5"],
+        &["print-config", "--defaults", "--schema"],
+    ] {
+        let output = netkestrel(arguments);
+        assert_eq!(code(&output), Some(64), "{arguments:?}");
+        assert!(stderr(&output).contains("error:"), "{arguments:?}");
+        assert_eq!(stdout(&output), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn version_names_revision_and_compiler() {
+    let output = netkestrel(&["--version"]);
+    assert_eq!(code(&output), Some(0));
+    let text = stdout(&output);
+    let mut lines = text.lines();
+    let first = lines.next().expect("a line");
+    assert!(
+        first.starts_with(concat!("netkestrel ", env!("CARGO_PKG_VERSION"), " (revision ")),
+        "{first}"
+    );
+    assert!(lines.next().is_some_and(|line| line.starts_with("rustc 1.")));
+    let short = netkestrel(&["-V"]);
+    assert_eq!(
+        stdout(&short),
+        concat!("netkestrel ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn help_tells_flags_units_examples_and_exit_codes() {
+    let output = netkestrel(&["--help"]);
+    assert_eq!(code(&output), Some(0));
+    let text = stdout(&output);
+    for words in [
+        "--config.file",
+        "--no-collector.devices",
+        "[default: 127.0.0.1:10980",
+        "Exit codes:",
+        "Examples:",
+    ] {
+        assert!(text.contains(words), "{words} is missing in\n{text}");
+    }
+    assert!(!text.contains('\u{1b}'), "no colours in a pipe");
+}
+
+#[test]
+fn a_good_file_passes_and_a_bad_one_is_told_in_full() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let good = file(dir.path(), "log: {level: debug}\n");
+    let output = netkestrel(&["check-config", &good]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("no problems"));
+
+    let bad = file(
+        dir.path(),
+        "log:\n  levle: debug\nweb:\n  listen_address: nowhere\n",
+    );
+    for arguments in [
+        &["check-config", &bad][..],
+        &["--config.check", "--config.file", &bad],
+        &["--config.file", &bad],
+    ] {
+        let output = netkestrel(arguments);
+        assert_eq!(code(&output), Some(64), "{arguments:?}");
+        let complaint = stderr(&output);
+        assert!(
+            complaint.contains("levle") && complaint.contains("nowhere"),
+            "{complaint}"
+        );
+    }
+}
+
+#[test]
+fn problems_can_be_read_by_programs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let bad = file(dir.path(), "log:\n  levle: debug\n");
+    let output = netkestrel(&["check-config", "--format", "json", &bad]);
+    assert_eq!(code(&output), Some(64));
+    let value: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(value["valid"], false);
+    let problem = &value["problems"][0];
+    assert_eq!(problem["place"], format!("{bad}:2:3"), "{value:#}");
+    assert_eq!(problem["path"], "log.levle");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_not_the_syntax_that_is_wrong() {
+    let output = netkestrel(&["check-config", "/nonexistent/netkestrel.yml"]);
+    assert_eq!(code(&output), Some(1));
+    assert!(stderr(&output).contains("/nonexistent/netkestrel.yml"));
+}
+
+#[test]
+fn flags_reach_the_configuration_in_force() {
+    let output = netkestrel(&[
+        "print-config",
+        "--log.level=debug",
+        "--web.listen-address",
+        "127.0.0.1:1",
+        "--no-collector.system",
+    ]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let value: serde_json::Value = serde_yaml::from_str(&stdout(&output)).expect("YAML");
+    assert_eq!(value["log"]["level"], "debug");
+    assert_eq!(value["web"]["listen_address"], "127.0.0.1:1");
+    assert_eq!(value["collectors"]["system"]["enabled"], false);
+    assert_eq!(value["collectors"]["network"]["enabled"], true);
+}
+
+#[test]
+fn what_is_printed_is_accepted_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for arguments in [&["print-config"][..], &["print-config", "--defaults"]] {
+        let printed = file(dir.path(), &stdout(&netkestrel(arguments)));
+        let output = netkestrel(&["check-config", &printed]);
+        assert_eq!(code(&output), Some(0), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = file(
+        dir.path(),
+        "notifiers: {email: {server: mail.example.org, user: me, password: hunter2}}\n",
+    );
+    let output = netkestrel(&["print-config", "--config.file", &path]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    assert!(!stdout(&output).contains("hunter2"));
+}
+
+#[test]
+fn the_schema_is_json() {
+    let output = netkestrel(&["print-config", "--schema"]);
+    let value: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert!(value["properties"]["collectors"].is_object() || value["$defs"].is_object());
+}
+
+#[test]
+fn completions_know_commands_and_flags() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = netkestrel(&["completions", shell]);
+        assert_eq!(code(&output), Some(0), "{shell}");
+        let script = stdout(&output);
+        assert!(
+            script.contains("check-config") && script.contains("collector.devices"),
+            "{shell}"
+        );
+    }
+    assert_eq!(code(&netkestrel(&["completions", "tcsh"])), Some(64));
+}
+
+#[test]
+fn the_manual_is_roff_with_a_page_for_each_command() {
+    let output = netkestrel(&["man"]);
+    assert_eq!(code(&output), Some(0));
+    assert!(stdout(&output).contains(".TH netkestrel 1"));
+    assert!(stdout(&output).contains("Exit codes"));
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let output = netkestrel(&["man", "--dir", &dir.path().display().to_string()]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    for page in ["netkestrel.1", "netkestrel-doctor.1", "netkestrel-check-config.1"] {
+        assert!(dir.path().join(page).exists(), "{page}");
+    }
+    assert_eq!(code(&netkestrel(&["man", "--dir", "/nonexistent"])), Some(1));
+}
+
+#[test]
+fn the_doctor_speaks_json_and_its_exit_code_agrees() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().display().to_string();
+    let output = netkestrel(&["doctor", "--format", "json", "--data-dir", &data]);
+    let value: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let healthy = value["ok"].as_bool().expect("a verdict");
+    assert_eq!(code(&output), Some(i32::from(!healthy)));
+    let checks = value["checks"].as_array().expect("a list");
+    for name in ["configuration", "data directory", "listen address", "clock"] {
+        assert!(checks.iter().any(|check| check["name"] == name), "{name}");
+    }
+    for check in checks {
+        let needs_advice = check["verdict"] == "warn" || check["verdict"] == "fail";
+        assert_eq!(check["advice"].is_string(), needs_advice, "{check}");
+    }
+}
+
+#[test]
+fn the_doctor_finds_a_taken_port_and_a_file_in_the_way() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let in_the_way = file(dir.path(), "");
+    let stranger = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = stranger.local_addr().expect("bound").to_string();
+    let server = std::thread::spawn(move || stranger.accept().map(drop));
+    let output = netkestrel(&[
+        "doctor",
+        "--web.listen-address",
+        &address,
+        "--data-dir",
+        &in_the_way,
+    ]);
+    server.join().expect("no panic").expect("asked");
+    assert_eq!(code(&output), Some(1));
+    let text = stdout(&output);
+    assert!(
+        text.contains("is not a directory") && text.contains("ss -ltnp"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_doctor_looks_at_the_rest_when_the_configuration_is_wrong() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let bad = file(dir.path(), "lgo: {}\n");
+    let output = netkestrel(&["doctor", "--config.file", &bad]);
+    assert_eq!(code(&output), Some(64));
+    let text = stdout(&output);
+    assert!(text.contains("check-config") && text.contains("clock"), "{text}");
+}
+
+#[test]
+fn nobody_at_the_address_is_unhealthy() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    drop(listener);
+    for arguments in [
+        vec![
+            "healthcheck".to_owned(),
+            format!("--url=http://{address}/-/healthy"),
+        ],
+        vec![
+            "healthcheck".to_owned(),
+            format!("--web.listen-address={address}"),
+        ],
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = netkestrel(&arguments);
+        assert_eq!(code(&output), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains(&address.to_string()));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_running_instance_is_well_and_holds_at_most_one_capability() {
+    use std::io::{BufRead, BufReader};
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data").display().to_string();
+    let mut running = Command::new(env!("CARGO_BIN_EXE_netkestrel"))
+        .args(["run", "--web.listen-address=127.0.0.1:0", "--data-dir", &data])
+        .env_clear()
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let log = BufReader::new(running.stderr.take().expect("piped"));
+    let mut lines = log.lines().map(|line| line.expect("text"));
+    let listening = lines
+        .find(|line| line.contains("msg=listening"))
+        .expect("it listens");
+    let address = listening.split("address=").nth(1).expect("an address");
+
+    let healthy = netkestrel(&["healthcheck", &format!("--url=http://{address}/-/healthy")]);
+    let held = capabilities_of(running.id());
+    let pid = rustix::process::Pid::from_child(&running);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("still running");
+    // Read to its end, so that the program is never held up by a full pipe.
+    assert!(lines.any(|line| line.contains("msg=stopped")));
+    assert_eq!(running.wait().expect("it ends").code(), Some(0));
+
+    assert_eq!(
+        (code(&healthy), stdout(&healthy).as_str()),
+        (Some(0), "healthy\n")
+    );
+    assert!(held.len() > 1, "a line for each thread and set");
+    for (thread, bits) in held {
+        // CAP_NET_RAW is number 13.
+        assert_eq!(bits & !(1 << 13), 0, "{thread} holds {bits:x}");
+    }
+}
+
+/// Every capability set of every thread but the bounding set, which limits and does not give.
+#[cfg(target_os = "linux")]
+fn capabilities_of(process: u32) -> Vec<(String, u64)> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("running");
+    let mut sets = Vec::new();
+    for thread in threads {
+        // A thread may end while we look.
+        let Ok(status) = fs::read_to_string(thread.expect("running").path().join("status")) else {
+            continue;
+        };
+        for line in status
+            .lines()
+            .filter(|line| line.starts_with("Cap") && !line.starts_with("CapBnd"))
+        {
+            let (set, bits) = line.split_once(":\t").expect("a name and a value");
+            sets.push((
+                set.to_owned(),
+                u64::from_str_radix(bits, 16).expect("hexadecimal"),
+            ));
+        }
+    }
+    sets
+}
