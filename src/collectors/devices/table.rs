@@ -20,7 +20,7 @@ use crate::clock::Now;
 /// Name of the device that stands for the default gateway.
 const GATEWAY: &str = "gateway";
 /// Names are looked up again this long after an answer, and this long after a failure.
-const LOOKUP_AGAIN: Duration = Duration::from_secs(300);
+const LOOKUP_AGAIN: Duration = Duration::from_mins(5);
 const LOOKUP_RETRY: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Table {
     }
 
     /// Takes news about a probe into account; what must be asked in consequence is added to `orders`.
-    pub(super) fn record(&mut self, event: Event, now: Now, orders: &mut Vec<Order>) {
+    pub(super) fn record(&mut self, event: &Event, now: Now, orders: &mut Vec<Order>) {
         let Some(device) = self.devices.get_mut(&event.id.device) else {
             return;
         };
