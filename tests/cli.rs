@@ -285,3 +285,67 @@ fn nobody_at_the_address_is_unhealthy() {
         assert!(stderr(&output).contains(&address.to_string()));
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_running_instance_is_well_and_holds_at_most_one_capability() {
+    use std::io::{BufRead, BufReader};
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data").display().to_string();
+    let mut running = Command::new(env!("CARGO_BIN_EXE_netkestrel"))
+        .args(["run", "--web.listen-address=127.0.0.1:0", "--data-dir", &data])
+        .env_clear()
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let log = BufReader::new(running.stderr.take().expect("piped"));
+    let mut lines = log.lines().map(|line| line.expect("text"));
+    let listening = lines
+        .find(|line| line.contains("msg=listening"))
+        .expect("it listens");
+    let address = listening.split("address=").nth(1).expect("an address");
+
+    let healthy = netkestrel(&["healthcheck", &format!("--url=http://{address}/-/healthy")]);
+    let held = capabilities_of(running.id());
+    let pid = rustix::process::Pid::from_child(&running);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("still running");
+    // Read to its end, so that the program is never held up by a full pipe.
+    assert!(lines.any(|line| line.contains("msg=stopped")));
+    assert_eq!(running.wait().expect("it ends").code(), Some(0));
+
+    assert_eq!(
+        (code(&healthy), stdout(&healthy).as_str()),
+        (Some(0), "healthy\n")
+    );
+    assert!(held.len() > 1, "a line for each thread and set");
+    for (thread, bits) in held {
+        // CAP_NET_RAW is number 13.
+        assert_eq!(bits & !(1 << 13), 0, "{thread} holds {bits:x}");
+    }
+}
+
+/// Every capability set of every thread but the bounding set, which limits and does not give.
+#[cfg(target_os = "linux")]
+fn capabilities_of(process: u32) -> Vec<(String, u64)> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("running");
+    let mut sets = Vec::new();
+    for thread in threads {
+        // A thread may end while we look.
+        let Ok(status) = fs::read_to_string(thread.expect("running").path().join("status")) else {
+            continue;
+        };
+        for line in status
+            .lines()
+            .filter(|line| line.starts_with("Cap") && !line.starts_with("CapBnd"))
+        {
+            let (set, bits) = line.split_once(":\t").expect("a name and a value");
+            sets.push((
+                set.to_owned(),
+                u64::from_str_radix(bits, 16).expect("hexadecimal"),
+            ));
+        }
+    }
+    sets
+}

@@ -24,6 +24,9 @@ pub struct Config {
     pub include: Vec<String>,
     /// Interfaces to leave out, written as in `include`, which it overrules.
     pub exclude: Vec<String>,
+    /// Whether the rates of the interval runs are exposed as histograms, which show bursts between two scrapes.
+    /// With hundreds of interfaces they are more than half of an exposition.
+    pub histograms: bool,
 }
 
 impl Default for Config {
@@ -33,6 +36,7 @@ impl Default for Config {
             interval: HumanDuration::secs(30),
             include: Vec::new(),
             exclude: Vec::new(),
+            histograms: true,
         }
     }
 }

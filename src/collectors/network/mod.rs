@@ -22,6 +22,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use smol_str::SmolStr;
 
 pub use self::{config::Config, families::METRICS, signals::SIGNALS};
 use self::{
@@ -32,7 +33,7 @@ use self::{
 use super::{Collect, Context, Error, HealthLimits, Outcome};
 use crate::{
     clock::Now,
-    sample::{Batch, ComponentHealth, Family, Health, Reading},
+    sample::{Batch, ComponentHealth, Family, Health, Kind, Reading},
 };
 
 const NAME: &str = "network";
@@ -51,6 +52,19 @@ struct Settings {
     filter: Filter,
 }
 
+/// An interface as a page shows it; its rates are readings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InterfaceView {
+    /// Name as printable, valid UTF-8.
+    pub name: SmolStr,
+    /// `physical`, `wireless`, `virtual` or `loopback`.
+    pub kind: &'static str,
+    /// Whether packets can pass.
+    pub up: bool,
+    /// Link speed in bytes per second.
+    pub speed: Option<f64>,
+}
+
 impl Collector {
     pub(super) fn new(config: &Config, context: &Context) -> Self {
         Self::with_source(config, source(context))
@@ -58,6 +72,25 @@ impl Collector {
 
     pub(super) fn apply(&self, config: &Config, _limits: HealthLimits) {
         self.settings.store(Arc::new(Settings::new(config)));
+    }
+
+    /// The watched interfaces as the last interval run saw them.
+    #[must_use]
+    pub fn overview(&self) -> Vec<InterfaceView> {
+        let settings = self.settings.load();
+        let track = lock(&self.track);
+        let watched = track
+            .links()
+            .iter()
+            .filter(|link| settings.filter.watches(&link.name));
+        watched
+            .map(|link| InterfaceView {
+                name: link.name.clone(),
+                kind: link.kind.word(),
+                up: link.up,
+                speed: link.speed,
+            })
+            .collect()
     }
 
     fn with_source(config: &Config, source: Box<dyn Source>) -> Self {
@@ -118,7 +151,11 @@ impl Collect for Collector {
         let settings = self.settings.load();
         let watched = |interface: &&Interface| settings.filter.watches(&interface.link.name);
         let interfaces: Vec<&Interface> = snapshot.interfaces.iter().filter(watched).collect();
-        Outcome::ok(families::families(&interfaces, &lock(&self.track)))
+        let mut families = families::families(&interfaces, &lock(&self.track));
+        if !settings.config.histograms {
+            families.retain(|family| !matches!(family.desc.kind, Kind::Histogram(_)));
+        }
+        Outcome::ok(families)
     }
 
     fn sample(&self, now: Now) -> Outcome<Batch> {
