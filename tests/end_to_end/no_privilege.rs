@@ -69,7 +69,11 @@ fn all_but_ping_works_without_privileges() {
     }
     let client = netkestrel.client.clone();
     netkestrel.process.wait_for("the reason on the page", |_| {
-        client.get("/").text().contains("not permitted to ping").then_some(())
+        client
+            .get("/")
+            .text()
+            .contains("not permitted to ping")
+            .then_some(())
     });
     let (end, log) = netkestrel.process.terminate();
     assert!(end.success(), "{log:?}");
