@@ -13,6 +13,7 @@ struct Route {
 
 /// The gateway to watch; `None` when there is none or it cannot be read.
 #[cfg(target_os = "linux")]
+#[must_use]
 pub fn find(procfs: &str) -> Option<SocketAddr> {
     let net = std::path::Path::new(procfs).join("net");
     let read = |name: &str| std::fs::read_to_string(net.join(name)).unwrap_or_default();
