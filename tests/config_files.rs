@@ -590,7 +590,7 @@ fn thousands_of_problems_are_reported_in_good_time() {
     for n in 0..5_000 {
         writeln!(
             rules,
-            "  - {{name: r{n}, signal: s, levels: {{low: 1}}, colour: {n}}}"
+            "  - {{name: r{n}, signal: load1_per_core, levels: {{low: 1}}, colour: {n}}}"
         )
         .expect("a String");
         writeln!(keys, "key{n}: 1").expect("a String");
