@@ -23,6 +23,7 @@ pub fn find(procfs: &str) -> Option<SocketAddr> {
 
 /// The gateway to watch; `None` when there is none or it cannot be read.
 #[cfg(not(target_os = "linux"))]
+#[must_use]
 pub fn find(_procfs: &str) -> Option<SocketAddr> {
     let gateway = netdev::get_default_gateway().ok()?;
     let v4 = gateway.ipv4.first().map(|ip| IpAddr::from(*ip));
