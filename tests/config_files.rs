@@ -4,7 +4,7 @@
 //! Lines at the top of a file: `# env NAME=value` sets a variable, `# expect LINE:COL: …` (or `# expect environment
 //! variable …`) is one problem in the order of the report, `# note …` one note of a valid file.
 
-use std::{ffi::OsString, fs, path::PathBuf};
+use std::{ffi::OsString, fmt::Write as _, fs, path::PathBuf};
 
 use netkestrel::config::{self, Config, Error, Loaded, Override, Sources};
 use proptest::prelude::*;
@@ -318,6 +318,7 @@ fn variables_of_our_own_set_any_key() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one row per variable and meaning")]
 fn variables_of_the_python_system_keep_their_meaning() {
     for (name, value, path, expected) in [
         (
@@ -392,6 +393,18 @@ fn variables_of_the_python_system_keep_their_meaning() {
             "300",
             "collectors.devices.interval",
             json!("5m"),
+        ),
+        (
+            "PING_TIMEOUT_SECONDS",
+            "2",
+            "collectors.devices.timeout",
+            json!("2s"),
+        ),
+        (
+            "MONITORED_DEVICES",
+            "192.168.1.1, nas.lan",
+            "collectors.devices.targets.1.address",
+            json!("nas.lan"),
         ),
         ("ALERT_COOLDOWN_MINUTES", "30", "alerts.cooldown", json!("30m")),
         ("LOG_LEVEL", "WARNING", "log.level", json!("warn")),
@@ -566,20 +579,23 @@ fn hostile_text_is_refused_at_little_cost() {
         ("\0".to_owned(), "FILE:1:1"),
     ] {
         let refused = refusal(text.as_bytes());
-        assert!(refused.contains(expected), "{:.20}…: {refused:.500}", text);
+        assert!(refused.contains(expected), "{text:.20}…: {refused:.500}");
     }
 }
 
 #[test]
 fn thousands_of_problems_are_reported_in_good_time() {
-    let many: String = (0..5_000)
-        .map(|n| format!("  - {{name: r{n}, signal: s, levels: {{low: 1}}, colour: {n}}}\n"))
-        .collect();
-    assert_eq!(
-        refusal(format!("rules:\n{many}").as_bytes()).lines().count(),
-        5_000
-    );
-    let keys: String = (0..5_000).map(|n| format!("key{n}: 1\n")).collect();
+    let mut rules = "rules:\n".to_owned();
+    let mut keys = String::new();
+    for n in 0..5_000 {
+        writeln!(
+            rules,
+            "  - {{name: r{n}, signal: load1_per_core, levels: {{low: 1}}, colour: {n}}}"
+        )
+        .expect("a String");
+        writeln!(keys, "key{n}: 1").expect("a String");
+    }
+    assert_eq!(refusal(rules.as_bytes()).lines().count(), 5_000);
     assert_eq!(refusal(keys.as_bytes()).lines().count(), 5_000);
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -140,7 +140,9 @@ impl Wire {
             let mut command: Command = self.near.command("fping");
             command
                 .args(["-q", "-p", "1000", "-i", field.pace, "-c", ROUNDS, "-f"])
-                .arg(&file);
+                .arg(&file)
+                // Its summary has a line per target.
+                .stderr(Stdio::null());
             self.slice(&Running::start(&mut command)?, &mut fping)?;
         }
         Ok((ours, fping))

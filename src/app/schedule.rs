@@ -173,7 +173,7 @@ mod tests {
             let start = self.starts.fetch_add(1, Ordering::SeqCst);
             let panics = self.panics;
             Some(Box::pin(async move {
-                assert!(start >= panics, "start {start} panics on purpose")
+                assert!(start >= panics, "start {start} panics on purpose");
             }))
         }
     }

@@ -13,12 +13,14 @@ use super::{
 
 const PREFIX: &str = "NETKESTREL_";
 
-/// Variables with this prefix that are no keys: what the program's flags and its build read.
+/// Variables with this prefix that are no keys: what the program's flags, its build and its tests read.
 const RESERVED: &[&str] = &[
     "NETKESTREL_CONFIG_FILE",
     "NETKESTREL_WEB_CONFIG_FILE",
     "NETKESTREL_REVISION",
     "NETKESTREL_URL",
+    "NETKESTREL_UPDATE",
+    "NETKESTREL_TEST_REQUIRE",
 ];
 
 /// What Kubernetes and container links add for a service that is called `netkestrel`.

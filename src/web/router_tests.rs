@@ -318,7 +318,7 @@ async fn a_scrape_gets_the_form_it_asks_for() {
 #[tokio::test(start_paused = true)]
 async fn sources_that_ignore_the_deadline_cost_a_503_and_not_the_scraper() {
     let site = Site::new(Fake {
-        takes: Duration::from_secs(60),
+        takes: Duration::from_mins(1),
         ..Fake::default()
     });
     let began = tokio::time::Instant::now();

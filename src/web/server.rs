@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_waits_no_longer_than_the_grace_period() {
-        let running = start(Duration::from_secs(60));
+        let running = start(Duration::from_mins(1));
         let scrape = tokio::spawn(rest(open(running.address, &get("/metrics")).await));
         tokio::time::sleep(Duration::from_secs(1)).await;
         let began = Instant::now();

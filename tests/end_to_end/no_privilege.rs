@@ -67,8 +67,14 @@ fn all_but_ping_works_without_privileges() {
             "{collector}"
         );
     }
-    let status = netkestrel.client.get("/api/v1/status");
-    assert!(status.text().contains("permission"), "{}", status.text());
+    let client = netkestrel.client.clone();
+    netkestrel.process.wait_for("the reason on the page", |_| {
+        client
+            .get("/")
+            .text()
+            .contains("not permitted to ping")
+            .then_some(())
+    });
     let (end, log) = netkestrel.process.terminate();
     assert!(end.success(), "{log:?}");
 }

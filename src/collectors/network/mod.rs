@@ -21,6 +21,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use smol_str::SmolStr;
 
 pub use self::{config::Config, families::METRICS, signals::SIGNALS};
 use self::{
@@ -50,6 +51,19 @@ struct Settings {
     filter: Filter,
 }
 
+/// An interface as a page shows it; its rates are readings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InterfaceView {
+    /// Name as printable, valid UTF-8.
+    pub name: SmolStr,
+    /// `physical`, `wireless`, `virtual` or `loopback`.
+    pub kind: &'static str,
+    /// Whether packets can pass.
+    pub up: bool,
+    /// Link speed in bytes per second.
+    pub speed: Option<f64>,
+}
+
 impl Collector {
     pub(super) fn new(config: &Config, context: &Context) -> Self {
         Self::with_source(config, source(context))
@@ -57,6 +71,25 @@ impl Collector {
 
     pub(super) fn apply(&self, config: &Config, _limits: HealthLimits) {
         self.settings.store(Arc::new(Settings::new(config)));
+    }
+
+    /// The watched interfaces as the last interval run saw them.
+    #[must_use]
+    pub fn overview(&self) -> Vec<InterfaceView> {
+        let settings = self.settings.load();
+        let track = lock(&self.track);
+        let watched = track
+            .links()
+            .iter()
+            .filter(|link| settings.filter.passes(&link.name));
+        watched
+            .map(|link| InterfaceView {
+                name: link.name.clone(),
+                kind: link.kind.word(),
+                up: link.up,
+                speed: link.speed,
+            })
+            .collect()
     }
 
     fn with_source(config: &Config, source: Box<dyn Source>) -> Self {

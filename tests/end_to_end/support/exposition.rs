@@ -41,10 +41,31 @@ impl Page {
         Some(value)
     }
 
+    /// Count of the bucket of a histogram up to `bound`, of the one series whose labels contain `label`.
+    pub(crate) fn bucket(&self, histogram: &str, label: &str, bound: f64) -> Option<f64> {
+        let name = format!("{histogram}_bucket");
+        let mut found = self
+            .all(&name)
+            .filter(|sample| sample.labels.contains(label) && upper_bound(sample) == Some(bound));
+        found.next().map(|sample| sample.value)
+    }
+
     /// Whether there is any sample of that name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.all(name).next().is_some()
     }
+}
+
+/// Upper bound of a bucket, however it is written (`1e+07`, `10000000.0`).
+fn upper_bound(sample: &Sample) -> Option<f64> {
+    sample
+        .labels
+        .split("le=\"")
+        .nth(1)?
+        .split('"')
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// The value stands behind the last blank: this page has no timestamps.

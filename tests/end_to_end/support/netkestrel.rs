@@ -65,6 +65,10 @@ impl Setup {
             .env_clear()
             .env("PATH", path)
             .env("HOME", self.folder.path());
+        if self.place == Place::Here {
+            // No packet of a test leaves this machine.
+            command.env("NETKESTREL_COLLECTORS__DEVICES__DEFAULT_GATEWAY", "false");
+        }
         command
     }
 
