@@ -1,6 +1,7 @@
 //! One watched device: what is configured about it, where it is, how it fares and what its probes add up to.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use smol_str::SmolStr;
 use super::{
     account::{Account, Timed},
     config::{Check, Target},
-    probe::{DeviceId, Event, Method, Order, Outcome, ProbeId, Unsent, UnsentReason, What},
+    probe::{DeviceId, Event, Method, Order, Outcome, ProbeId, Standing, Unsent, UnsentReason, What},
     schedule::{Plan, Silence, Step, Turn},
     state::{Cause, Limits, Machine, Status},
 };
@@ -84,6 +85,8 @@ pub(super) struct Device {
     next_number: u64,
     /// The first probe after the last one that was answered.
     first_unanswered: u64,
+    /// Probes of a check by TCP that have not ended, and when each must have ended.
+    under_way: BTreeMap<u64, Instant>,
     last_end: Instant,
 }
 
@@ -114,6 +117,7 @@ impl Device {
             turn: Turn::new(first),
             next_number: 0,
             first_unanswered: 0,
+            under_way: BTreeMap::new(),
             last_end: now.instant,
         }
     }
@@ -151,12 +155,30 @@ impl Device {
             self.unresolved(limits, now);
             return None;
         };
+        if self.is_crowded(plan, now.instant) {
+            return None;
+        }
         let id = ProbeId {
             device: self.id,
             number: self.next_number,
         };
         self.next_number += 1;
         Some(self.order(id, to, self.spec.method(), plan))
+    }
+
+    /// Whether a check by TCP must wait for its earlier probes: they take descriptors and places that others need
+    /// as well. Otherwise one more is under way from now on.
+    fn is_crowded(&mut self, plan: &Plan, now: Instant) -> bool {
+        if self.spec.check == Check::Icmp {
+            return false;
+        }
+        // The end of a probe may be lost with the thread that awaited it.
+        self.under_way.retain(|_, end| *end > now);
+        if self.under_way.len() >= plan.probes.max(plan.failures) as usize {
+            return true;
+        }
+        self.under_way.insert(self.next_number, now + plan.timeout * 2);
+        false
     }
 
     /// Takes news about one of its probes into account.
@@ -170,6 +192,7 @@ impl Device {
         self.account
             .record(&event.what, Timed::of(method, self.spec.method()), now);
         if let What::Ended(outcome) = &event.what {
+            self.under_way.remove(&event.id.number);
             self.judge(event.id.number, outcome, limits, now);
         }
         FollowUp::Nothing
@@ -219,11 +242,17 @@ impl Device {
             Check::IcmpThenTcp => plan.timeout / 2,
             Check::Icmp | Check::Tcp => plan.timeout,
         };
+        let standing = if self.machine.is_silent() {
+            Standing::Silent
+        } else {
+            Standing::Clear
+        };
         Order {
             id,
             to,
             method,
             timeout,
+            standing,
         }
     }
 }
@@ -329,6 +358,47 @@ mod tests {
         );
         assert_eq!((device.account.requests, device.account.failures), (2, [1, 0, 0]));
         assert_eq!(device.machine.status(), Status::Up);
+    }
+
+    #[test]
+    fn probes_by_tcp_wait_for_their_predecessors() {
+        let rows = [
+            (
+                Check::Icmp,
+                30,
+                "echo requests cost nothing while they are under way",
+            ),
+            (Check::Tcp, 3, "one per probe of a check or suspicion"),
+            (Check::IcmpThenTcp, 3, "the same: each may end in a connection"),
+        ];
+        for (check, expected, why) in rows {
+            let now = Clock::System.now();
+            let plan = Plan {
+                interval: Duration::from_secs(1),
+                timeout: Duration::from_mins(1),
+                ..plan(now)
+            };
+            let mut device = device(check, now);
+            let at = |second| now.after(Duration::from_secs(second));
+            let orders: Vec<_> = (0..30)
+                .filter_map(|second| device.step(&plan, &LIMITS, at(second)))
+                .collect();
+            assert_eq!(orders.len(), expected, "{why}");
+            let missed = Event {
+                id: orders[0].id,
+                method: Method::Connect,
+                what: What::Ended(Outcome::Missed(Miss::Timeout)),
+            };
+            device.record(&missed, &plan, &LIMITS, at(60));
+            assert!(
+                device.step(&plan, &LIMITS, at(60)).is_some(),
+                "{why}: one has ended"
+            );
+            assert!(
+                device.step(&plan, &LIMITS, at(300)).is_some(),
+                "{why}: ends that were lost hold nothing up"
+            );
+        }
     }
 
     #[test]

@@ -101,12 +101,7 @@ struct Shared {
 impl Collector {
     pub(super) fn new(config: &Config, context: &Context) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                table: Mutex::new(Table::new(config, context.clock.now())),
-                waker: Waker::new().ok(),
-                changed: Notify::new(),
-                retry: AtomicBool::new(false),
-            }),
+            shared: Arc::new(Shared::new(Table::new(config, context.clock.now()))),
             config: arc_swap::ArcSwap::from_pointee(config.clone()),
             clock: context.clock,
             procfs: context.paths.procfs.clone(),
@@ -244,6 +239,15 @@ impl Collect for Collector {
 }
 
 impl Shared {
+    fn new(table: Table) -> Self {
+        Self {
+            table: Mutex::new(table),
+            waker: Waker::new().ok(),
+            changed: Notify::new(),
+            retry: AtomicBool::new(false),
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -164,6 +164,11 @@ impl Machine {
         &self.cause
     }
 
+    /// Whether the last probe was missed.
+    pub(super) fn is_silent(&self) -> bool {
+        self.misses > 0
+    }
+
     /// Changes between up and down, and when the last one was.
     pub(super) fn changes(&self) -> (u64, Option<Now>) {
         (self.changes, self.changed_at)
