@@ -184,8 +184,9 @@ impl Device {
     /// Takes news about one of its probes into account.
     pub(super) fn record(&mut self, event: &Event, plan: &Plan, limits: &Limits, now: Now) -> FollowUp {
         let method = event.method;
-        if let (What::Ended(Outcome::Missed(_)), Method::Echo, Check::IcmpThenTcp, Some(to)) =
+        if let (What::Ended(outcome), Method::Echo, Check::IcmpThenTcp, Some(to)) =
             (&event.what, method, self.spec.check, self.address())
+            && leaves_a_way(outcome)
         {
             return FollowUp::Ask(self.order(event.id, to, Method::Connect, plan));
         }
@@ -204,6 +205,13 @@ impl Device {
         if self.machine.status() != Status::Unknown && silent > plan.interval * 3 + plan.timeout * 2 {
             self.machine.forget(Cause::Silent, now);
         }
+    }
+
+    /// Nothing is asked any more: what is known grows old, and what is under way counts no more.
+    pub(super) fn rest(&mut self, now: Now) {
+        self.machine.forget(Cause::Disabled, now);
+        self.first_unanswered = self.next_number;
+        self.under_way.clear();
     }
 
     fn judge(&mut self, number: u64, outcome: &Outcome, limits: &Limits, now: Now) {
@@ -257,6 +265,17 @@ impl Device {
     }
 }
 
+/// Whether a connection may succeed where an echo request ended like this.
+fn leaves_a_way(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Missed(_) => true,
+        Outcome::Answered(_) => false,
+        Outcome::Unsent(unsent) => {
+            matches!(unsent.reason, UnsentReason::Permission | UnsentReason::Send)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +288,7 @@ mod tests {
         failures: 3,
         loss: 0.2,
         round_trip: Duration::from_secs(1),
+        holds: Duration::from_secs(64),
     };
 
     fn plan(now: Now) -> Plan {
@@ -331,6 +351,47 @@ mod tests {
             device.account.last_round_trip.is_none(),
             "not a round-trip time of ICMP"
         );
+    }
+
+    #[test]
+    fn what_keeps_an_echo_from_being_sent_decides_on_the_fallback() {
+        let rows = [
+            (
+                UnsentReason::Permission,
+                true,
+                "no privilege for pings: what the fallback is for",
+            ),
+            (UnsentReason::Send, true, "only the ping socket may be exhausted"),
+            (
+                UnsentReason::NoRoute,
+                false,
+                "a connection would take the same way",
+            ),
+        ];
+        for (reason, falls_back, why) in rows {
+            let now = Clock::System.now();
+            let plan = plan(now);
+            let mut device = device(Check::IcmpThenTcp, now);
+            let echo = device.step(&plan, &LIMITS, now).expect("due at once");
+            let unsent = Outcome::Unsent(Unsent {
+                reason,
+                detail: String::new(),
+            });
+            let follow_up = device.record(&ended(&echo, unsent.clone()), &plan, &LIMITS, now);
+            let FollowUp::Ask(connect) = follow_up else {
+                assert!(!falls_back, "{why}");
+                assert_eq!(device.account.unsent.iter().sum::<u64>(), 1, "{why}");
+                continue;
+            };
+            assert!(falls_back, "{why}");
+            assert_eq!(connect.method, Method::Connect, "{why}");
+            assert_eq!(
+                device.record(&ended(&connect, unsent), &plan, &LIMITS, now),
+                FollowUp::Nothing,
+                "{why}: there is no third way"
+            );
+            assert_eq!(device.account.unsent.iter().sum::<u64>(), 1, "{why}");
+        }
     }
 
     #[test]

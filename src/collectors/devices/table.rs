@@ -301,6 +301,7 @@ fn limits_of(config: &Config) -> Limits {
         failures: config.failures,
         loss: config.degraded.loss.0,
         round_trip: *config.degraded.rtt,
+        holds: *config.interval + *config.timeout,
     }
 }
 
