@@ -52,6 +52,7 @@ pub(super) fn run(
 ) {
     let epoch = clock.now().instant;
     let (mut events, mut orders) = (Vec::new(), Vec::new());
+    shared.table().rebuild_timers();
     while !stop.load(Ordering::Acquire) {
         if shared.retry.swap(false, Ordering::AcqRel) {
             prober.retry();
