@@ -165,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_place_a_connection_is_refused_at_once() {
         let now = Clock::System.now();
-        let shared = Shared::new(Table::new(&Config::default(), now));
+        let shared = Shared::new(Table::new(&Config::default(), now), |_| Ok(Vec::new()));
         let (sender, mailbox) = mpsc::channel();
         let connector = Connector {
             places: Places::new(0),
