@@ -342,14 +342,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_thread_the_system_refuses_is_started_later() {
         let begun = tokio::time::Instant::now();
-        let mut refusals = 3;
-        let start = || match refusals {
-            0 => Ok("started"),
-            _ => {
-                refusals -= 1;
-                Err(io::Error::from(io::ErrorKind::WouldBlock))
-            }
-        };
+        let refusal = || Err(io::Error::from(io::ErrorKind::WouldBlock));
+        let mut tries = [refusal(), refusal(), refusal(), Ok("started")].into_iter();
+        let start = || tries.next().expect("no try follows the successful one");
         assert_eq!(until_started(start).await, "started");
         assert_eq!(begun.elapsed(), START_AGAIN * 3);
     }

@@ -208,16 +208,20 @@ fn the_loss_of_the_last_check_looks_at_its_probes_only() {
     assert_eq!(play(&[]).0.recent_loss(3), None);
 }
 
+/// Why, the story, what comes after a long gap, and the seconds observed and up.
+type Gap<'a> = (&'a str, &'a [Seen], Option<Seen>, u64, u64);
+
 #[test]
 fn an_outcome_is_held_to_be_true_for_a_while_only() {
-    let rows: [(&str, &[Seen], Option<Seen>, (u64, u64)); 5] = [
-        ("frozen, then an answer", &[A(1)], Some(A(1)), (20, 20)),
-        ("frozen, then misses", &[A(1)], Some(M), (20, 20)),
-        ("frozen while suspected", &[A(1), M], Some(A(1)), (21, 21)),
-        ("frozen while down", &[M, M, M], Some(A(1)), (20, 0)),
-        ("nothing more is heard", &[A(1)], None, (20, 20)),
+    let rows: [Gap<'_>; 5] = [
+        ("frozen, then an answer", &[A(1)], Some(A(1)), 20, 20),
+        ("frozen, then misses", &[A(1)], Some(M), 20, 20),
+        ("frozen while suspected", &[A(1), M], Some(A(1)), 21, 21),
+        ("frozen while down", &[M, M, M], Some(A(1)), 20, 0),
+        ("nothing more is heard", &[A(1)], None, 20, 20),
     ];
-    for (why, story, after, expected) in rows {
+    for (why, story, after, observed, up) in rows {
+        let expected = (observed, up);
         let (mut machine, end) = play(story);
         let seconds = |machine: &Machine, now| {
             let (observed, up) = machine.uptime(now);

@@ -1,5 +1,7 @@
 //! Whatever happens to the table, in whatever order: no device is ever forgotten by its timers.
 
+use std::collections::{HashSet, VecDeque};
+
 use proptest::{
     collection::vec,
     prelude::{Just, Strategy, any, prop_oneof},
@@ -98,8 +100,8 @@ fn config() -> impl Strategy<Value = Config> {
 struct World {
     table: Table,
     now: Now,
-    orders: std::collections::VecDeque<Order>,
-    lookups: std::collections::VecDeque<DeviceId>,
+    orders: VecDeque<Order>,
+    lookups: VecDeque<DeviceId>,
 }
 
 impl World {
@@ -168,7 +170,7 @@ impl World {
     fn assert_all_are_asked(&mut self) {
         let plan = *self.table.plan();
         let end = self.now.instant + plan.interval + plan.timeout;
-        let mut asked = std::collections::HashSet::new();
+        let mut asked = HashSet::new();
         let mut orders = Vec::new();
         while let Some(next) = self.table.next().filter(|next| *next <= end) {
             self.now = self.now.after(next.saturating_duration_since(self.now.instant));
@@ -194,8 +196,8 @@ proptest! {
         let mut world = World {
             table: Table::new(&first, now),
             now,
-            orders: Default::default(),
-            lookups: Default::default(),
+            orders: VecDeque::new(),
+            lookups: VecDeque::new(),
         };
         for happening in happenings {
             world.happens(happening);

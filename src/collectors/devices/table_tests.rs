@@ -216,7 +216,7 @@ fn the_gateway_is_watched_only_without_targets() {
         Some(0),
         "news about the old one is none about the new one"
     );
-    table.set_gateway(gateway(2), start.after(Duration::from_secs(60)));
+    table.set_gateway(gateway(2), start.after(Duration::from_mins(1)));
     let asked = table.devices().next().map(|device| device.id);
     assert_eq!(
         asked,
