@@ -82,8 +82,8 @@ pub enum Check {
     Icmp,
     /// By TCP connections; the round-trip time is the time to connect. A refused connection is an answer.
     Tcp,
-    /// By an ICMP echo request and, if it stays unanswered, by a TCP connection, which then decides. The
-    /// round-trip times are those of ICMP only.
+    /// By an ICMP echo request and, if it stays unanswered or cannot be sent, by a TCP connection, which then
+    /// decides. The round-trip times are those of ICMP only.
     IcmpThenTcp,
 }
 

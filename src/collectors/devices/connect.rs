@@ -1,4 +1,5 @@
 //! Checks by TCP connection, on the asynchronous runtime: time to connect, with a bound on how many at a time.
+//! Nothing waits for a place: what cannot begin at once is told as not sent.
 
 use std::{
     io,
@@ -6,20 +7,24 @@ use std::{
     time::Instant,
 };
 
-use tokio::{net::TcpStream, runtime::Handle, sync::Semaphore};
+use tokio::{
+    net::TcpStream,
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 use super::{
     Shared,
-    probe::{Answer, Event, Method, Miss, Order, Outcome, Unsent, UnsentReason, What},
+    probe::{Answer, Event, Method, Miss, Order, Outcome, Standing, Unsent, UnsentReason, What},
 };
 
-/// Connections in the making at a time; further ones wait, and their time starts when they begin.
-const AT_A_TIME: usize = 256;
+/// Connections in the making at a time. Each takes a descriptor, of which macOS grants 256 and Linux 1024 by default.
+const AT_A_TIME: usize = if cfg!(target_os = "macos") { 128 } else { 512 };
 
 /// Starts connections and sends how they ended to the ping thread.
 pub(super) struct Connector {
     runtime: Handle,
-    permits: Arc<Semaphore>,
+    places: Places,
     mailbox: Sender<Event>,
     shared: Arc<Shared>,
 }
@@ -28,38 +33,62 @@ impl Connector {
     pub(super) fn new(runtime: Handle, mailbox: Sender<Event>, shared: Arc<Shared>) -> Self {
         Self {
             runtime,
-            permits: Arc::new(Semaphore::new(AT_A_TIME)),
+            places: Places::new(AT_A_TIME),
             mailbox,
             shared,
         }
     }
 
-    /// Begins to connect; does not block.
-    pub(super) fn start(&self, order: Order) {
-        let (permits, mailbox, shared) = (
-            Arc::clone(&self.permits),
-            self.mailbox.clone(),
-            Arc::clone(&self.shared),
-        );
+    /// Begins to connect, or refuses when there is no place; does not block. The time of the order runs from here.
+    pub(super) fn start(&self, order: Order) -> Result<(), Unsent> {
+        let place = self.places.take(order.standing).ok_or_else(|| Unsent {
+            reason: UnsentReason::Send,
+            detail: "too many connections at once".to_owned(),
+        })?;
+        let deadline = Instant::now() + order.timeout;
+        let (mailbox, shared) = (self.mailbox.clone(), Arc::clone(&self.shared));
         self.runtime.spawn(async move {
-            let Ok(_permit) = permits.acquire().await else {
-                return;
-            };
-            let what = What::Ended(connect(&order).await);
+            let outcome = ended(TcpStream::connect(order.to), deadline).await;
+            drop(place);
             // The receiver is gone only when the ping thread has ended.
             let _ = mailbox.send(Event {
                 id: order.id,
                 method: Method::Connect,
-                what,
+                what: What::Ended(outcome),
             });
             shared.wake();
         });
+        Ok(())
     }
 }
 
-async fn connect(order: &Order) -> Outcome {
+/// Places for connections in the making. A quarter is kept for devices that answer, so that many silent ones, each
+/// of which holds its place until the timeout, do not crowd them out.
+struct Places {
+    free: Arc<Semaphore>,
+    reserve: usize,
+}
+
+impl Places {
+    fn new(count: usize) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(count)),
+            reserve: count / 4,
+        }
+    }
+
+    fn take(&self, standing: Standing) -> Option<OwnedSemaphorePermit> {
+        // Only the ping thread takes places, so there are no fewer a moment later.
+        if standing == Standing::Silent && self.free.available_permits() <= self.reserve {
+            return None;
+        }
+        Arc::clone(&self.free).try_acquire_owned().ok()
+    }
+}
+
+async fn ended<T>(attempt: impl Future<Output = io::Result<T>>, deadline: Instant) -> Outcome {
     let begun = Instant::now();
-    let result = tokio::time::timeout(order.timeout, TcpStream::connect(order.to)).await;
+    let result = tokio::time::timeout_at(deadline.into(), attempt).await;
     let answer = Answer {
         round_trip: begun.elapsed(),
         hop_limit: None,
@@ -86,22 +115,90 @@ fn judge(error: &io::Error, answer: Answer) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{future::pending, sync::mpsc, time::Duration};
 
     use super::*;
-    use crate::collectors::devices::probe::{DeviceId, ProbeId};
+    use crate::{
+        clock::Clock,
+        collectors::devices::{
+            config::Config,
+            probe::{DeviceId, ProbeId},
+            table::Table,
+        },
+    };
 
-    fn order(to: std::net::SocketAddr) -> Order {
+    #[test]
+    fn places_run_out_for_silent_devices_first() {
+        use Standing::{Clear, Silent};
+        let rows: [(&str, &[Standing], &[bool]); 4] = [
+            (
+                "answering devices get all",
+                &[Clear; 5],
+                &[true, true, true, true, false],
+            ),
+            (
+                "silent ones three quarters",
+                &[Silent; 5],
+                &[true, true, true, false, false],
+            ),
+            (
+                "the rest is kept for those that answer",
+                &[Silent, Silent, Silent, Silent, Clear, Clear],
+                &[true, true, true, false, true, false],
+            ),
+            (
+                "answering devices leave nothing to silent ones",
+                &[Clear, Clear, Clear, Silent],
+                &[true, true, true, false],
+            ),
+        ];
+        for (why, asked, expected) in rows {
+            let places = Places::new(4);
+            let taken: Vec<_> = asked.iter().map(|standing| places.take(*standing)).collect();
+            let granted: Vec<_> = taken.iter().map(Option::is_some).collect();
+            assert_eq!(granted, expected, "{why}");
+            drop(taken);
+            assert!(places.take(Silent).is_some(), "{why}: places come back");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_place_a_connection_is_refused_at_once() {
+        let now = Clock::System.now();
+        let shared = Shared::new(Table::new(&Config::default(), now), |_| Ok(Vec::new()));
+        let (sender, mailbox) = mpsc::channel();
+        let connector = Connector {
+            places: Places::new(0),
+            ..Connector::new(Handle::current(), sender, Arc::new(shared))
+        };
         let id = ProbeId {
             device: DeviceId(0),
             number: 0,
         };
-        Order {
+        let order = Order {
             id,
-            to,
+            to: ([127, 0, 0, 1], 9).into(),
             method: Method::Connect,
             timeout: Duration::from_secs(5),
-        }
+            standing: Standing::Clear,
+        };
+        let refusal = connector.start(order).expect_err("there is no place");
+        assert_eq!(
+            refusal.to_string(),
+            "the probe could not be sent: too many connections at once"
+        );
+        tokio::task::yield_now().await;
+        assert!(mailbox.try_recv().is_err(), "nothing is under way");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_runs_from_the_order_on() {
+        let ordered = tokio::time::Instant::now();
+        let deadline = (ordered + Duration::from_secs(5)).into_std();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let outcome = ended(pending::<io::Result<()>>(), deadline).await;
+        assert_eq!(outcome, Outcome::Missed(Miss::Timeout));
+        assert_eq!(ordered.elapsed().as_secs(), 5);
     }
 
     #[tokio::test]
@@ -110,15 +207,13 @@ mod tests {
             .await
             .expect("loopback");
         let address = listener.local_addr().expect("bound");
-        assert!(
-            matches!(connect(&order(address)).await, Outcome::Answered(_)),
-            "open"
-        );
+        let connect = async || {
+            let deadline = Instant::now() + Duration::from_secs(5);
+            ended(TcpStream::connect(address), deadline).await
+        };
+        assert!(matches!(connect().await, Outcome::Answered(_)), "open");
         drop(listener);
-        assert!(
-            matches!(connect(&order(address)).await, Outcome::Answered(_)),
-            "refused"
-        );
+        assert!(matches!(connect().await, Outcome::Answered(_)), "refused");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One watched device: what is configured about it, where it is, how it fares and what its probes add up to.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use smol_str::SmolStr;
 use super::{
     account::{Account, Timed},
     config::{Check, Target},
-    probe::{DeviceId, Event, Method, Order, Outcome, ProbeId, Unsent, UnsentReason, What},
+    probe::{DeviceId, Event, Method, Order, Outcome, ProbeId, Standing, Unsent, UnsentReason, What},
     schedule::{Plan, Silence, Step, Turn},
     state::{Cause, Limits, Machine, Status},
 };
@@ -84,6 +85,8 @@ pub(super) struct Device {
     next_number: u64,
     /// The first probe after the last one that was answered.
     first_unanswered: u64,
+    /// Probes of a check by TCP that have not ended, and when each must have ended.
+    under_way: BTreeMap<u64, Instant>,
     last_end: Instant,
 }
 
@@ -114,6 +117,7 @@ impl Device {
             turn: Turn::new(first),
             next_number: 0,
             first_unanswered: 0,
+            under_way: BTreeMap::new(),
             last_end: now.instant,
         }
     }
@@ -151,6 +155,9 @@ impl Device {
             self.unresolved(limits, now);
             return None;
         };
+        if self.is_crowded(plan, now.instant) {
+            return None;
+        }
         let id = ProbeId {
             device: self.id,
             number: self.next_number,
@@ -159,17 +166,34 @@ impl Device {
         Some(self.order(id, to, self.spec.method(), plan))
     }
 
+    /// Whether a check by TCP must wait for its earlier probes: they take descriptors and places that others need
+    /// as well. Otherwise one more is under way from now on.
+    fn is_crowded(&mut self, plan: &Plan, now: Instant) -> bool {
+        if self.spec.check == Check::Icmp {
+            return false;
+        }
+        // The end of a probe may be lost with the thread that awaited it.
+        self.under_way.retain(|_, end| *end > now);
+        if self.under_way.len() >= plan.probes.max(plan.failures) as usize {
+            return true;
+        }
+        self.under_way.insert(self.next_number, now + plan.timeout * 2);
+        false
+    }
+
     /// Takes news about one of its probes into account.
     pub(super) fn record(&mut self, event: &Event, plan: &Plan, limits: &Limits, now: Now) -> FollowUp {
         let method = event.method;
-        if let (What::Ended(Outcome::Missed(_)), Method::Echo, Check::IcmpThenTcp, Some(to)) =
+        if let (What::Ended(outcome), Method::Echo, Check::IcmpThenTcp, Some(to)) =
             (&event.what, method, self.spec.check, self.address())
+            && leaves_a_way(outcome)
         {
             return FollowUp::Ask(self.order(event.id, to, Method::Connect, plan));
         }
         self.account
             .record(&event.what, Timed::of(method, self.spec.method()), now);
         if let What::Ended(outcome) = &event.what {
+            self.under_way.remove(&event.id.number);
             self.judge(event.id.number, outcome, limits, now);
         }
         FollowUp::Nothing
@@ -181,6 +205,13 @@ impl Device {
         if self.machine.status() != Status::Unknown && silent > plan.interval * 3 + plan.timeout * 2 {
             self.machine.forget(Cause::Silent, now);
         }
+    }
+
+    /// Nothing is asked any more: what is known grows old, and what is under way counts no more.
+    pub(super) fn rest(&mut self, now: Now) {
+        self.machine.forget(Cause::Disabled, now);
+        self.first_unanswered = self.next_number;
+        self.under_way.clear();
     }
 
     fn judge(&mut self, number: u64, outcome: &Outcome, limits: &Limits, now: Now) {
@@ -219,152 +250,32 @@ impl Device {
             Check::IcmpThenTcp => plan.timeout / 2,
             Check::Icmp | Check::Tcp => plan.timeout,
         };
+        let standing = if self.machine.is_silent() {
+            Standing::Silent
+        } else {
+            Standing::Clear
+        };
         Order {
             id,
             to,
             method,
             timeout,
+            standing,
+        }
+    }
+}
+
+/// Whether a connection may succeed where an echo request ended like this.
+fn leaves_a_way(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Missed(_) => true,
+        Outcome::Answered(_) => false,
+        Outcome::Unsent(unsent) => {
+            matches!(unsent.reason, UnsentReason::Permission | UnsentReason::Send)
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        clock::Clock,
-        collectors::devices::probe::{Answer, Miss},
-    };
-
-    const LIMITS: Limits = Limits {
-        failures: 3,
-        loss: 0.2,
-        round_trip: Duration::from_secs(1),
-    };
-
-    fn plan(now: Now) -> Plan {
-        Plan {
-            interval: Duration::from_mins(1),
-            probes: 1,
-            failures: 3,
-            timeout: Duration::from_secs(4),
-            epoch: now.instant,
-        }
-    }
-
-    fn device(check: Check, now: Now) -> Device {
-        let target = Target {
-            check,
-            port: Some(22),
-            ..Target::new("192.0.2.1")
-        };
-        Device::new(DeviceId(1), Spec::of(&target), now.instant, now)
-    }
-
-    fn ended(order: &Order, outcome: Outcome) -> Event {
-        Event {
-            id: order.id,
-            method: order.method,
-            what: What::Ended(outcome),
-        }
-    }
-
-    fn answered() -> Outcome {
-        Outcome::Answered(Answer {
-            round_trip: Duration::from_millis(3),
-            hop_limit: None,
-        })
-    }
-
-    #[test]
-    fn the_fallback_is_asked_before_a_probe_counts() {
-        let now = Clock::System.now();
-        let plan = plan(now);
-        let mut device = device(Check::IcmpThenTcp, now);
-        let echo = device.step(&plan, &LIMITS, now).expect("due at once");
-        assert_eq!(
-            (echo.method, echo.to.port(), echo.timeout),
-            (Method::Echo, 0, Duration::from_secs(2))
-        );
-        let missed = ended(&echo, Outcome::Missed(Miss::Timeout));
-        let FollowUp::Ask(connect) = device.record(&missed, &plan, &LIMITS, now) else {
-            panic!("no fallback was asked")
-        };
-        assert_eq!(
-            (connect.method, connect.to.port(), connect.id),
-            (Method::Connect, 22, echo.id)
-        );
-        assert_eq!(device.account.requests, 0, "not known yet");
-        device.record(&ended(&connect, answered()), &plan, &LIMITS, now);
-        assert_eq!((device.account.requests, device.account.failures), (1, [0; 3]));
-        assert_eq!(device.machine.status(), Status::Up);
-        assert!(
-            device.account.last_round_trip.is_none(),
-            "not a round-trip time of ICMP"
-        );
-    }
-
-    #[test]
-    fn a_miss_from_before_the_last_answer_raises_no_suspicion() {
-        let now = Clock::System.now();
-        let plan = plan(now);
-        let mut device = device(Check::Icmp, now);
-        let first = device.step(&plan, &LIMITS, now).expect("a check");
-        let later = now.after(Duration::from_secs(1));
-        let second = device
-            .step(&plan, &LIMITS, later)
-            .expect("a re-probe: the first is still unanswered");
-        device.record(&ended(&second, answered()), &plan, &LIMITS, later);
-        assert_eq!(
-            device.step(&plan, &LIMITS, now.after(Duration::from_secs(2))),
-            None,
-            "no further re-probe"
-        );
-        let timeout = now.after(Duration::from_secs(4));
-        device.record(
-            &ended(&first, Outcome::Missed(Miss::Timeout)),
-            &plan,
-            &LIMITS,
-            timeout,
-        );
-        assert_eq!((device.account.requests, device.account.failures), (2, [1, 0, 0]));
-        assert_eq!(device.machine.status(), Status::Up);
-    }
-
-    #[test]
-    fn a_device_nothing_is_heard_of_becomes_unknown() {
-        let now = Clock::System.now();
-        let plan = plan(now);
-        let mut device = device(Check::Icmp, now);
-        let order = device.step(&plan, &LIMITS, now).expect("a check");
-        device.record(&ended(&order, answered()), &plan, &LIMITS, now);
-        for (seconds, status) in [(188, Status::Up), (189, Status::Unknown)] {
-            device.age(&plan, now.after(Duration::from_secs(seconds)));
-            assert_eq!(device.machine.status(), status, "after {seconds} s");
-        }
-    }
-
-    #[test]
-    fn a_name_waits_for_its_first_lookup_and_then_counts_as_unresolved() {
-        let now = Clock::System.now();
-        let plan = plan(now);
-        let spec = Spec::of(&Target::new("nas.invalid"));
-        let mut device = Device::new(DeviceId(1), spec, now.instant, now);
-        assert_eq!(device.step(&plan, &LIMITS, now), None);
-        assert_eq!(
-            (device.account.unsent, device.machine.cause()),
-            ([0; 4], &Cause::LookingUp)
-        );
-        device.place = Place::Named {
-            found: None,
-            error: "no such name".to_owned(),
-            tried: true,
-        };
-        assert_eq!(device.step(&plan, &LIMITS, now), None);
-        assert_eq!(device.account.unsent, [1, 0, 0, 0]);
-        assert_eq!(
-            device.machine.cause().to_string(),
-            "the name does not resolve: no such name"
-        );
-    }
-}
+#[path = "device_tests.rs"]
+mod tests;

@@ -52,6 +52,7 @@ pub(super) fn run(
 ) {
     let epoch = clock.now().instant;
     let (mut events, mut orders) = (Vec::new(), Vec::new());
+    shared.table().rebuild_timers();
     while !stop.load(Ordering::Acquire) {
         if shared.retry.swap(false, Ordering::AcqRel) {
             prober.retry();
@@ -69,13 +70,11 @@ pub(super) fn run(
             table.next()
         };
         for order in orders.drain(..) {
-            match order.method {
-                Method::Echo => {
-                    let refusal = prober.send(&order).err();
-                    events.extend(refusal.map(|unsent| refused(&order, unsent)));
-                }
+            let begun = match order.method {
+                Method::Echo => prober.send(&order),
                 Method::Connect => connector.start(order),
-            }
+            };
+            events.extend(begun.err().map(|unsent| refused(&order, unsent)));
         }
         if events.is_empty() {
             let until = [next, prober.deadline()].into_iter().flatten().min();

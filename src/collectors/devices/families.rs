@@ -36,7 +36,7 @@ describe! {
     UP: Kind::Gauge, "device_up", ["device"],
         "Whether the device is considered reachable, after the failure threshold (1 up, 0 down); absent while unknown, unreachable behind a parent, or paused.";
     INFO: Kind::Info, "device_info", ["device", "group", "address", "ip", "ip_version", "parent"],
-        "Constant 1 with facts and the operator's own labels of the device.";
+        "Constant 1 with the group, the configured and the present address and the parents of the device.";
     CHANGES: Kind::Counter, "device_status_changes_total", ["device"],
         "Times the device changed between up and down.";
     LAST_CHANGE: Kind::Gauge, "device_last_status_change_timestamp_seconds", ["device"],

@@ -30,7 +30,8 @@ mod table;
 mod uptime;
 
 use std::{
-    net::IpAddr,
+    io,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -95,18 +96,22 @@ struct Shared {
     table: Mutex<Table>,
     waker: Option<Waker>,
     changed: Notify,
+    look_up: LookUp,
     retry: AtomicBool,
 }
 
+/// Finds the addresses of a name; may block.
+type LookUp = fn(&str) -> io::Result<Vec<SocketAddr>>;
+
 impl Collector {
     pub(super) fn new(config: &Config, context: &Context) -> Self {
+        Self::with_look_up(config, context, resolve::by_the_system)
+    }
+
+    fn with_look_up(config: &Config, context: &Context, look_up: LookUp) -> Self {
+        let table = Table::new(config, context.clock.now());
         Self {
-            shared: Arc::new(Shared {
-                table: Mutex::new(Table::new(config, context.clock.now())),
-                waker: Waker::new().ok(),
-                changed: Notify::new(),
-                retry: AtomicBool::new(false),
-            }),
+            shared: Arc::new(Shared::new(table, look_up)),
             config: arc_swap::ArcSwap::from_pointee(config.clone()),
             clock: context.clock,
             procfs: context.paths.procfs.clone(),
@@ -150,7 +155,10 @@ impl Collector {
     }
 
     /// Starts the ping thread. The receiver learns of its end, by a panic or because of `stop`.
-    fn start_thread(&self, stop: Arc<AtomicBool>) -> Option<(thread::JoinHandle<()>, oneshot::Receiver<()>)> {
+    fn start_thread(
+        &self,
+        stop: Arc<AtomicBool>,
+    ) -> io::Result<(thread::JoinHandle<()>, oneshot::Receiver<()>)> {
         let (shared, clock) = (Arc::clone(&self.shared), self.clock);
         let runtime = tokio::runtime::Handle::current();
         let (ended, end) = oneshot::channel();
@@ -173,13 +181,8 @@ impl Collector {
             };
             engine::run(&shared, clock, &stop, &mut prober, &connector, &mailbox);
         };
-        match thread::Builder::new().name("ping".to_owned()).spawn(run) {
-            Ok(thread) => Some((thread, end)),
-            Err(error) => {
-                error!(%error, "failed to start the ping thread; devices stay unknown");
-                None
-            }
-        }
+        let thread = thread::Builder::new().name("ping".to_owned()).spawn(run)?;
+        Ok((thread, end))
     }
 
     async fn run(self: Arc<Self>, mut stop: Stop) {
@@ -187,8 +190,10 @@ impl Collector {
             stop: Arc::default(),
             shared: Arc::clone(&self.shared),
         };
-        let Some((thread, end)) = self.start_thread(Arc::clone(&thread_stop.stop)) else {
-            return;
+        let start = || self.start_thread(Arc::clone(&thread_stop.stop));
+        let (thread, end) = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            started = until_started(start) => started,
         };
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
@@ -199,6 +204,19 @@ impl Collector {
         if let Ok(Err(panic)) = tokio::task::spawn_blocking(move || thread.join()).await {
             std::panic::resume_unwind(panic);
         }
+    }
+}
+
+/// Tries to start the ping thread until that succeeds: a system that has no thread left may have one later.
+async fn until_started<T>(mut start: impl FnMut() -> io::Result<T>) -> T {
+    loop {
+        match start() {
+            Ok(started) => return started,
+            Err(error) => {
+                error!(%error, "failed to start the ping thread; devices are unknown until it starts");
+            }
+        }
+        tokio::time::sleep(START_AGAIN).await;
     }
 }
 
@@ -244,6 +262,16 @@ impl Collect for Collector {
 }
 
 impl Shared {
+    fn new(table: Table, look_up: LookUp) -> Self {
+        Self {
+            table: Mutex::new(table),
+            waker: Waker::new().ok(),
+            changed: Notify::new(),
+            look_up,
+            retry: AtomicBool::new(false),
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -271,6 +299,8 @@ impl Shared {
     }
 }
 
+/// Pause before the ping thread is started again after the system refused it.
+const START_AGAIN: Duration = Duration::from_secs(10);
 /// How long to wait when the system had no descriptor left to be woken by.
 const WITHOUT_WAKER: Duration = Duration::from_millis(5);
 
@@ -304,3 +334,18 @@ fn random<const N: usize>() -> [u8; N] {
 
 #[cfg(all(test, target_os = "linux"))]
 mod live_tests;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thread_the_system_refuses_is_started_later() {
+        let begun = tokio::time::Instant::now();
+        let refusal = || Err(io::Error::from(io::ErrorKind::WouldBlock));
+        let mut tries = [refusal(), refusal(), refusal(), Ok("started")].into_iter();
+        let start = || tries.next().expect("no try follows the successful one");
+        assert_eq!(until_started(start).await, "started");
+        assert_eq!(begun.elapsed(), START_AGAIN * 3);
+    }
+}

@@ -24,6 +24,16 @@ pub(super) struct Order {
     pub(super) to: SocketAddr,
     pub(super) method: Method,
     pub(super) timeout: Duration,
+    pub(super) standing: Standing,
+}
+
+/// Whether the device owes answers, which decides who is asked when not all can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It answered last time, or was not asked yet.
+    Clear,
+    /// Its last probe was missed.
+    Silent,
 }
 
 /// How a device is asked.

@@ -1,7 +1,12 @@
 //! Looks up the names of devices and the default gateway, again and again, away from the ping thread. A lookup that
 //! hangs holds one of a few places and delays no probe.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::Semaphore;
 use tracing::{debug, info};
@@ -44,9 +49,10 @@ async fn look_up(shared: Arc<Shared>, clock: Clock, permits: Arc<Semaphore>, id:
     let Ok(_permit) = permits.acquire().await else {
         return;
     };
-    let result = tokio::net::lookup_host((name.as_str(), 0)).await;
+    let (look_up, asked) = (shared.look_up, name.clone());
+    let result = tokio::task::spawn_blocking(move || look_up(&asked)).await;
     let result = result
-        .map(Iterator::collect::<Vec<SocketAddr>>)
+        .unwrap_or_else(|error| Err(error.into()))
         .map_err(|error| in_short(&error));
     debug!(name, ?result, "looked up a device");
     shared.table().resolved(id, result, clock.now().instant);
@@ -54,8 +60,13 @@ async fn look_up(shared: Arc<Shared>, clock: Clock, permits: Arc<Semaphore>, id:
     shared.changed.notify_one();
 }
 
+/// Asks the resolver of the system; blocks for as long as that takes.
+pub(super) fn by_the_system(name: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok((name, 0).to_socket_addrs()?.collect())
+}
+
 /// What went wrong, without the standard library's preface.
-fn in_short(error: &std::io::Error) -> String {
+fn in_short(error: &io::Error) -> String {
     let text = error.to_string();
     let short = text.strip_prefix("failed to lookup address information: ");
     short.map(str::to_owned).unwrap_or(text)
@@ -98,8 +109,8 @@ mod tests {
 
     #[test]
     fn errors_of_lookups_are_short() {
-        let error = std::io::Error::other("failed to lookup address information: Name or service not known");
+        let error = io::Error::other("failed to lookup address information: Name or service not known");
         assert_eq!(in_short(&error), "Name or service not known");
-        assert_eq!(in_short(&std::io::Error::other("out of memory")), "out of memory");
+        assert_eq!(in_short(&io::Error::other("out of memory")), "out of memory");
     }
 }

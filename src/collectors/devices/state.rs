@@ -93,6 +93,8 @@ pub(super) struct Limits {
     pub(super) loss: f64,
     /// Mean round-trip time above which a device is degraded.
     pub(super) round_trip: Duration,
+    /// Time after an outcome for which its status is held to be true: the next one is due by then.
+    pub(super) holds: Duration,
 }
 
 /// Why a device has the status it has.
@@ -106,6 +108,7 @@ pub(super) enum Cause {
     Slow(Duration),
     Unsent(Unsent),
     Silent,
+    Disabled,
 }
 
 impl fmt::Display for Cause {
@@ -118,6 +121,7 @@ impl fmt::Display for Cause {
             Self::Loss(share) => write!(f, "{:.0} % of the last probes lost", share * 100.0),
             Self::Slow(mean) => write!(f, "answers take {:.0} ms on average", mean.as_secs_f64() * 1e3),
             Self::Unsent(unsent) => unsent.fmt(f),
+            Self::Disabled => f.write_str("devices are not watched at present"),
             Self::Silent => f.write_str("no probe ended in the last three intervals"),
         }
     }
@@ -164,6 +168,11 @@ impl Machine {
         &self.cause
     }
 
+    /// Whether the last probe was missed.
+    pub(super) fn is_silent(&self) -> bool {
+        self.misses > 0
+    }
+
     /// Changes between up and down, and when the last one was.
     pub(super) fn changes(&self) -> (u64, Option<Now>) {
         (self.changes, self.changed_at)
@@ -194,20 +203,20 @@ impl Machine {
             Outcome::Missed(miss) => self.missed(*miss, limits),
             Outcome::Unsent(unsent) => self.not_sent(unsent, limits),
         }
-        self.settle(now);
+        self.settle(limits.holds, now);
     }
 
     /// A probe that was sent before the last answered one was lost: loss, but no suspicion.
     pub(super) fn missed_before_answer(&mut self, limits: &Limits, now: Now) {
         self.remember(None);
         self.judge(limits);
-        self.settle(now);
+        self.settle(limits.holds, now);
     }
 
     /// Nothing has been heard for so long that no status would be honest.
     pub(super) fn forget(&mut self, cause: Cause, now: Now) {
         self.unknown(cause);
-        self.settle(now);
+        self.settle(Duration::ZERO, now);
     }
 
     fn answered(&mut self, round_trip: Duration, limits: &Limits) {
@@ -277,7 +286,7 @@ impl Machine {
         };
     }
 
-    fn settle(&mut self, now: Now) {
+    fn settle(&mut self, holds: Duration, now: Now) {
         let up = self.status.is_up();
         if let (Some(before), Some(after)) = (self.definite, up)
             && before != after
@@ -292,7 +301,7 @@ impl Machine {
             Some(false) => Counting::Down,
             None => Counting::Unknown,
         };
-        self.uptime.count(counting, now.instant);
+        self.uptime.count(counting, holds, now.instant);
     }
 }
 

@@ -7,6 +7,7 @@ const LIMITS: Limits = Limits {
     failures: 3,
     loss: 0.2,
     round_trip: Duration::from_secs(1),
+    holds: Duration::from_secs(20),
 };
 
 #[derive(Clone, Copy)]
@@ -205,4 +206,41 @@ fn the_loss_of_the_last_check_looks_at_its_probes_only() {
     assert_eq!(machine.recent_loss(2), Some(0.5));
     assert_eq!(machine.recent_loss(100), Some(0.4));
     assert_eq!(play(&[]).0.recent_loss(3), None);
+}
+
+/// Why, the story, what comes after a long gap, and the seconds observed and up.
+type Gap<'a> = (&'a str, &'a [Seen], Option<Seen>, u64, u64);
+
+#[test]
+fn an_outcome_is_held_to_be_true_for_a_while_only() {
+    let rows: [Gap<'_>; 5] = [
+        ("frozen, then an answer", &[A(1)], Some(A(1)), 20, 20),
+        ("frozen, then misses", &[A(1)], Some(M), 20, 20),
+        ("frozen while suspected", &[A(1), M], Some(A(1)), 21, 21),
+        ("frozen while down", &[M, M, M], Some(A(1)), 20, 0),
+        ("nothing more is heard", &[A(1)], None, 20, 20),
+    ];
+    for (why, story, after, observed, up) in rows {
+        let expected = (observed, up);
+        let (mut machine, end) = play(story);
+        let seconds = |machine: &Machine, now| {
+            let (observed, up) = machine.uptime(now);
+            (observed.as_secs(), up.as_secs())
+        };
+        let thaw = end.after(Duration::from_hours(24));
+        let shown = seconds(&machine, thaw);
+        match after {
+            Some(A(_)) => {
+                let answer = Answer {
+                    round_trip: Duration::from_millis(1),
+                    hop_limit: None,
+                };
+                machine.apply(&Outcome::Answered(answer), &LIMITS, thaw);
+            }
+            Some(_) => machine.apply(&Outcome::Missed(Miss::Timeout), &LIMITS, thaw),
+            None => machine.forget(Cause::Silent, thaw),
+        }
+        assert_eq!(seconds(&machine, thaw), expected, "{why}");
+        assert!(shown <= expected, "{why}: no counter goes back");
+    }
 }

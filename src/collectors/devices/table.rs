@@ -30,6 +30,9 @@ pub(super) struct Table {
     limits: Limits,
     wants_gateway: bool,
     devices: BTreeMap<DeviceId, Device>,
+    /// As in the configuration.
+    order: Vec<DeviceId>,
+    /// One for each device at its next turn; others are of the past and mean nothing.
     timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
     lookups: BTreeMap<DeviceId, Option<Instant>>,
     next_id: u32,
@@ -46,6 +49,7 @@ impl Table {
             limits: limits_of(config),
             wants_gateway: false,
             devices: BTreeMap::new(),
+            order: Vec::new(),
             timers: BinaryHeap::new(),
             lookups: BTreeMap::new(),
             next_id: 0,
@@ -57,49 +61,44 @@ impl Table {
 
     /// Takes a changed configuration over. Devices that keep name, address and check keep what they accumulated.
     pub(super) fn apply(&mut self, config: &Config, now: Now) {
-        self.enabled = config.enabled;
+        let was_enabled = std::mem::replace(&mut self.enabled, config.enabled);
         self.wants_gateway = config.targets.is_empty() && config.default_gateway;
         let before_plan = self.plan;
         self.plan = plan_of(config, before_plan.epoch);
         self.limits = limits_of(config);
-        let mut before: HashMap<_, _> = std::mem::take(&mut self.devices)
-            .into_values()
-            .map(|d| (d.spec.name.clone(), d))
-            .collect();
-        let mut fresh = Vec::new();
-        for spec in config.targets.iter().map(Spec::of) {
-            match before.remove(&spec.name).filter(|old| spec.continues(&old.spec)) {
-                Some(old) => self.keep(old, spec),
-                None => fresh.push(spec),
-            }
-        }
-        if let Some(gateway) = before.remove(GATEWAY).filter(|_| self.wants_gateway) {
-            let spec = gateway.spec.clone();
-            self.keep(gateway, spec);
-        }
-        if before_plan != self.plan {
-            self.replan(now);
+        let fresh = self.keep_what_stays(config);
+        match (was_enabled, self.enabled) {
+            (_, false) => self.devices_mut().for_each(|device| device.rest(now)),
+            (false, true) => self.reopen(now),
+            (true, true) if before_plan != self.plan => self.replan(now),
+            (true, true) => {}
         }
         let count = fresh.len();
         for (index, spec) in fresh.into_iter().enumerate() {
             self.add(spec, self.plan.opening(index, count, now.instant), now);
         }
+        self.put_in_order(config);
         self.schedule_lookups(now);
+        self.rebuild_timers();
+    }
+
+    /// The devices in the order of the configuration.
+    pub(super) fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.order.iter().filter_map(|id| self.devices.get(id))
+    }
+
+    /// All devices, to be changed.
+    pub(super) fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
+        self.devices.values_mut()
+    }
+
+    /// Sets the timers anew from the devices' turns: for a thread that takes over from one that ended half-way.
+    pub(super) fn rebuild_timers(&mut self) {
         self.timers = self
             .devices
             .values()
-            .map(|d| Reverse((d.turn.next(), d.id)))
+            .map(|device| Reverse((device.turn.next(), device.id)))
             .collect();
-    }
-
-    /// The devices in the order in which they came.
-    pub(super) fn devices(&self) -> impl Iterator<Item = &Device> {
-        self.devices.values()
-    }
-
-    /// The same, to be changed.
-    pub(super) fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
-        self.devices.values_mut()
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -148,9 +147,11 @@ impl Table {
         self.timers.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Takes news about a probe into account; what must be asked in consequence is added to `orders`.
+    /// Takes news about a probe into account; what must be asked in consequence is added to `orders`. News about
+    /// devices that are gone, or that are not to be watched, is ignored.
     pub(super) fn record(&mut self, event: &Event, now: Now, orders: &mut Vec<Order>) {
-        let Some(device) = self.devices.get_mut(&event.id.device) else {
+        let device = self.devices.get_mut(&event.id.device);
+        let Some(device) = device.filter(|_| self.enabled) else {
             return;
         };
         if let FollowUp::Ask(order) = device.record(event, &self.plan, &self.limits, now) {
@@ -220,38 +221,47 @@ impl Table {
         }
     }
 
-    /// Where the default gateway is now. Once found, a gateway that vanishes stays watched at its last address.
+    /// Where the default gateway is now. One at another address is another device, though its name stays. Once
+    /// found, a gateway that vanishes stays watched at its last address.
     pub(super) fn set_gateway(&mut self, gateway: Option<SocketAddr>, now: Now) {
         let Some(address) = gateway.filter(|_| self.wants_gateway) else {
             return;
         };
-        let text = address.ip().to_string().into();
-        if let Some(device) = self
-            .devices
-            .values_mut()
-            .find(|device| device.spec.name == GATEWAY)
-        {
-            device.spec.address = text;
-            device.place = Place::Fixed(address);
+        let spec = gateway_spec(address);
+        let is_same = |device: &Device| device.spec == spec && device.address() == Some(address);
+        if self.devices().any(is_same) {
             return;
         }
-        let target = Target {
-            name: GATEWAY.to_owned(),
-            ..Target::default()
-        };
-        let id = self.add(
-            Spec {
-                address: text,
-                ..Spec::of(&target)
-            },
-            now.instant,
-            now,
-        );
+        // Nothing else is watched beside it.
+        self.devices.clear();
+        self.lookups.clear();
+        let id = self.add(spec, now.instant, now);
         if let Some(device) = self.devices.get_mut(&id) {
+            // The address may carry a zone, which its text does not.
             device.place = Place::Fixed(address);
         }
-        self.lookups.remove(&id);
-        self.timers.push(Reverse((now.instant, id)));
+        self.order = vec![id];
+        self.rebuild_timers();
+    }
+
+    /// Drops the devices that `config` does not continue; what it has anew is returned.
+    fn keep_what_stays(&mut self, config: &Config) -> Vec<Spec> {
+        let mut before: HashMap<_, _> = std::mem::take(&mut self.devices)
+            .into_values()
+            .map(|d| (d.spec.name.clone(), d))
+            .collect();
+        let mut fresh = Vec::new();
+        for spec in config.targets.iter().map(Spec::of) {
+            match before.remove(&spec.name).filter(|old| spec.continues(&old.spec)) {
+                Some(old) => self.keep(old, spec),
+                None => fresh.push(spec),
+            }
+        }
+        if let Some(gateway) = before.remove(GATEWAY).filter(|_| self.wants_gateway) {
+            let spec = gateway.spec.clone();
+            self.keep(gateway, spec);
+        }
+        fresh
     }
 
     fn keep(&mut self, mut device: Device, spec: Spec) {
@@ -264,6 +274,26 @@ impl Table {
         for device in self.devices.values_mut() {
             device.turn = Turn::new(self.plan.next_check(device.id, now.instant));
         }
+    }
+
+    /// Has every device asked soon, as after the start.
+    fn reopen(&mut self, now: Now) {
+        let count = self.devices.len();
+        for (index, device) in self.devices.values_mut().enumerate() {
+            device.turn = Turn::new(self.plan.opening(index, count, now.instant));
+        }
+    }
+
+    fn put_in_order(&mut self, config: &Config) {
+        let targets = config.targets.iter().map(Target::display_name);
+        let positions: HashMap<_, _> = targets.zip(0_usize..).collect();
+        let mut order: Vec<_> = self
+            .devices
+            .values()
+            .map(|device| (positions.get(device.spec.name.as_str()), device.id))
+            .collect();
+        order.sort_unstable();
+        self.order = order.into_iter().map(|(_, id)| id).collect();
     }
 
     fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {
@@ -286,6 +316,14 @@ impl Table {
     }
 }
 
+fn gateway_spec(address: SocketAddr) -> Spec {
+    let target = Target {
+        name: GATEWAY.to_owned(),
+        ..Target::new(address.ip().to_string())
+    };
+    Spec::of(&target)
+}
+
 fn plan_of(config: &Config, epoch: Instant) -> Plan {
     Plan {
         interval: *config.interval,
@@ -301,9 +339,14 @@ fn limits_of(config: &Config) -> Limits {
         failures: config.failures,
         loss: config.degraded.loss.0,
         round_trip: *config.degraded.rtt,
+        holds: *config.interval + *config.timeout,
     }
 }
 
 #[cfg(test)]
 #[path = "table_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "table_properties.rs"]
+mod properties;

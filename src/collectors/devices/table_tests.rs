@@ -4,7 +4,8 @@ use super::*;
 use crate::{
     clock::Clock,
     collectors::devices::{
-        probe::{Answer, Outcome, What},
+        config::Check,
+        probe::{Answer, Miss, Outcome, ProbeId, What},
         state::Status,
     },
     units::HumanDuration,
@@ -30,7 +31,11 @@ fn names(table: &Table) -> Vec<String> {
 fn answer_all(table: &mut Table, now: Now) -> usize {
     let mut orders = Vec::new();
     table.due(now, &mut orders);
-    let count = orders.len();
+    answer(table, &orders, now);
+    orders.len()
+}
+
+fn answer(table: &mut Table, orders: &[Order], now: Now) {
     for order in orders {
         let answer = Answer {
             round_trip: Duration::from_millis(2),
@@ -47,7 +52,6 @@ fn answer_all(table: &mut Table, now: Now) -> usize {
             &mut Vec::new(),
         );
     }
-    count
 }
 
 #[test]
@@ -103,6 +107,19 @@ fn a_reload_keeps_what_stays_and_drops_the_rest() {
         Some(0),
         "another address"
     );
+}
+
+#[test]
+fn devices_are_in_the_order_of_the_configuration() {
+    let start = Clock::System.now();
+    let mut table = Table::new(&config(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]), start);
+    for order in [
+        &["192.0.2.3", "192.0.2.1", "192.0.2.2"][..],
+        &["192.0.2.9", "192.0.2.2", "192.0.2.1"],
+    ] {
+        table.apply(&config(order), start);
+        assert_eq!(names(&table), order);
+    }
 }
 
 #[test]
@@ -168,13 +185,43 @@ fn the_gateway_is_watched_only_without_targets() {
     table.set_gateway(None, start);
     assert_eq!(names(&table), [""; 0], "none found, nothing watched");
     table.set_gateway(gateway(1), start);
+    let device = table.devices().next().expect("the gateway").id;
+    let old = ProbeId { device, number: 0 };
     assert_eq!(answer_all(&mut table, start), 1);
     table.set_gateway(gateway(2), start);
-    let device = table.devices().next().expect("the gateway");
+    let mut orders = Vec::new();
+    table.due(start.after(Duration::from_secs(3)), &mut orders);
+    let facts = |table: &Table| {
+        let device = table.devices().next().expect("the gateway");
+        (device.address(), device.account.requests, device.machine.status())
+    };
     assert_eq!(
-        (device.address(), device.account.requests),
-        (gateway(2), 1),
-        "it moved and goes on"
+        facts(&table),
+        (gateway(2), 0, Status::Unknown),
+        "another address is another device"
+    );
+    assert_eq!(
+        orders.iter().map(|order| order.to).collect::<Vec<_>>(),
+        [SocketAddr::from(([192, 168, 0, 2], 0))],
+        "asked at once, and the old one no more"
+    );
+    let late = Event {
+        what: What::LateReply,
+        id: old,
+        method: orders[0].method,
+    };
+    table.record(&late, start, &mut Vec::new());
+    assert_eq!(
+        table.devices().next().map(|device| device.account.late_replies),
+        Some(0),
+        "news about the old one is none about the new one"
+    );
+    table.set_gateway(gateway(2), start.after(Duration::from_mins(1)));
+    let asked = table.devices().next().map(|device| device.id);
+    assert_eq!(
+        asked,
+        orders.first().map(|order| order.id.device),
+        "the same stays"
     );
     table.set_gateway(None, start);
     assert_eq!(names(&table), ["gateway"], "one that vanished stays watched");
@@ -184,7 +231,7 @@ fn the_gateway_is_watched_only_without_targets() {
             .devices()
             .map(|device| device.account.requests)
             .collect::<Vec<_>>(),
-        [1]
+        [0]
     );
     table.apply(&config(&["192.0.2.1"]), start);
     assert_eq!(names(&table), ["192.0.2.1"], "targets take its place");
@@ -213,4 +260,105 @@ fn news_about_a_device_that_is_gone_is_ignored() {
         ),
         (0, Some(0))
     );
+}
+
+#[test]
+fn time_in_which_nothing_is_watched_counts_as_nothing() {
+    let start = Clock::System.now();
+    let on = config(&["192.0.2.1"]);
+    let mut table = Table::new(&on, start);
+    let mut orders = Vec::new();
+    table.due(start, &mut orders);
+    answer(&mut table, &orders, start);
+    let seconds = |table: &Table, now| {
+        let (observed, up) = table.devices().next().expect("one").machine.uptime(now);
+        (observed.as_secs(), up.as_secs())
+    };
+    let at = |seconds| start.after(Duration::from_secs(seconds));
+    table.apply(
+        &Config {
+            enabled: false,
+            ..on.clone()
+        },
+        at(10),
+    );
+    answer(&mut table, &orders, at(11));
+    let status = |table: &Table| table.devices().next().expect("one").machine.status();
+    assert_eq!(
+        status(&table),
+        Status::Unknown,
+        "news of earlier probes change nothing"
+    );
+    let day = 24 * 60 * 60;
+    assert_eq!(seconds(&table, at(day)), (10, 10));
+    table.apply(&on, at(day));
+    assert_eq!(seconds(&table, at(day)), (10, 10), "on again");
+    assert_eq!(answer_all(&mut table, at(day)), 1, "asked at once");
+    assert_eq!(status(&table), Status::Up);
+    assert_eq!(seconds(&table, at(day + 5)), (15, 15));
+}
+
+/// A device that answers until `dies` and then no more: seconds from its first missed probe until it is down.
+fn seconds_until_down(config: &Config, dies: Duration) -> f64 {
+    let start = Clock::System.now();
+    let mut table = Table::new(config, start);
+    let mut ends: Vec<(Instant, Order)> = Vec::new();
+    let mut first_missed = None;
+    loop {
+        let expiry = ends.iter().map(|(end, _)| *end).min();
+        let next = table.next().into_iter().chain(expiry).min().expect("one device");
+        let now = start.after(next - start.instant);
+        let mut orders = Vec::new();
+        for (_, order) in ends.extract_if(.., |(end, _)| *end <= next) {
+            let what = What::Ended(Outcome::Missed(Miss::Timeout));
+            let event = Event {
+                id: order.id,
+                method: order.method,
+                what,
+            };
+            table.record(&event, now, &mut orders);
+        }
+        table.due(now, &mut orders);
+        if next < start.instant + dies {
+            answer(&mut table, &orders, now);
+        } else if !orders.is_empty() {
+            first_missed.get_or_insert(next);
+            ends.extend(orders.into_iter().map(|order| (next + order.timeout, order)));
+        }
+        if table
+            .devices()
+            .all(|device| device.machine.status() == Status::Down)
+        {
+            return (next - first_missed.expect("it was missed before")).as_secs_f64();
+        }
+    }
+}
+
+#[test]
+fn a_dead_device_is_down_within_the_timeout_and_three_seconds() {
+    for (interval, timeout, probes) in [
+        (120.0, 5.0, 3),
+        (12.0, 0.5, 3),
+        (1.0, 5.0, 1),
+        (60.0, 5.0, 1),
+        (4.0, 0.3, 1),
+    ] {
+        for check in [Check::Icmp, Check::Tcp, Check::IcmpThenTcp] {
+            for dies in [0.5, 1.5, 2.5, 50.0] {
+                let mut config = Config {
+                    interval: HumanDuration(Duration::from_secs_f64(interval)),
+                    timeout: HumanDuration(Duration::from_secs_f64(timeout)),
+                    probes,
+                    ..config(&["192.0.2.1"])
+                };
+                config.targets[0].check = check;
+                config.targets[0].port = Some(22);
+                let taken = seconds_until_down(&config, Duration::from_secs_f64(dies));
+                assert!(
+                    taken <= timeout + 3.0,
+                    "{check:?} every {interval} s, timeout {timeout} s, {probes} probes, dies after {dies} s: {taken} s"
+                );
+            }
+        }
+    }
 }

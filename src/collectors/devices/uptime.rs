@@ -1,5 +1,6 @@
 //! How long a device was observed and how long it was up. Time under suspicion is held back until the suspicion
-//! ends: it becomes uptime after an answer, downtime once the outage is confirmed. Pure.
+//! ends: it becomes uptime after an answer, downtime once the outage is confirmed. What was seen holds for a limited
+//! time: a gap without news, such as that of a process that was stopped, counts as not observed. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ pub(super) enum Counting {
 pub(super) struct Uptime {
     counting: Counting,
     since: Instant,
+    /// The end of what may be credited.
+    until: Instant,
     held: Duration,
     observed: Duration,
     up: Duration,
@@ -30,17 +33,18 @@ impl Uptime {
         Self {
             counting: Counting::Unknown,
             since: now,
+            until: now,
             held: Duration::ZERO,
             observed: Duration::ZERO,
             up: Duration::ZERO,
         }
     }
 
-    /// From `now` on, time counts as `counting`.
-    pub(super) fn count(&mut self, counting: Counting, now: Instant) {
-        let (observed, up) = self.totals(now);
-        let span = now.saturating_duration_since(self.since);
-        (self.observed, self.up, self.since) = (observed, up, now);
+    /// From `now` on, time counts as `counting`, but no longer than `holds` unless this is called again.
+    pub(super) fn count(&mut self, counting: Counting, holds: Duration, now: Instant) {
+        let span = self.span(now);
+        (self.observed, self.up) = self.totals(now);
+        (self.since, self.until) = (now, now + holds);
         if self.counting == Counting::Suspended {
             self.held += span;
         }
@@ -61,18 +65,24 @@ impl Uptime {
 
     /// Time observed and time up until `now`.
     pub(super) fn totals(&self, now: Instant) -> (Duration, Duration) {
-        let span = now.saturating_duration_since(self.since);
+        let span = self.span(now);
         match self.counting {
             Counting::Up => (self.observed + span, self.up + span),
             Counting::Down => (self.observed + span, self.up),
             Counting::Unknown | Counting::Suspended => (self.observed, self.up),
         }
     }
+
+    fn span(&self, now: Instant) -> Duration {
+        now.min(self.until).saturating_duration_since(self.since)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HOLDS: Duration = Duration::from_mins(1);
 
     #[test]
     fn suspected_time_is_credited_when_the_suspicion_ends() {
@@ -90,14 +100,14 @@ mod tests {
             let start = Instant::now();
             let at = |seconds| start + Duration::from_secs(seconds);
             let mut uptime = Uptime::new(start);
-            uptime.count(Counting::Up, at(100));
-            uptime.count(Counting::Suspended, at(110));
+            uptime.count(Counting::Up, HOLDS, at(100));
+            uptime.count(Counting::Suspended, HOLDS, at(110));
             assert_eq!(
                 uptime.totals(at(125)),
                 (Duration::from_secs(10), Duration::from_secs(10))
             );
-            uptime.count(Counting::Suspended, at(130));
-            uptime.count(end, at(140));
+            uptime.count(Counting::Suspended, HOLDS, at(130));
+            uptime.count(end, HOLDS, at(140));
             assert_eq!(
                 uptime.totals(at(140)),
                 (Duration::from_secs(observed), Duration::from_secs(up)),
