@@ -80,7 +80,7 @@ pub enum Check {
     /// By ICMP echo requests.
     #[default]
     Icmp,
-    /// By TCP connections; the round-trip time is the time to connect. A refused connection is an answer.
+    /// By TCP connections; the round-trip time is the time to connect. A port that refuses is a miss.
     Tcp,
     /// By an ICMP echo request and, if it stays unanswered or cannot be sent, by a TCP connection, which then
     /// decides. The round-trip times are those of ICMP only.
@@ -139,6 +139,12 @@ impl Target {
         match (self.check, self.port) {
             (Check::Tcp | Check::IcmpThenTcp, None) => {
                 problems.push("port", "is missing; a check by TCP needs a port from 1 to 65535");
+            }
+            (Check::Icmp, Some(_)) => {
+                problems.push(
+                    "port",
+                    "has no effect with `check: icmp`; set `check: tcp`, or leave it out",
+                );
             }
             (_, Some(0)) => problems.push("port", "0 is not a port; 1 to 65535 is accepted"),
             _ => {}
@@ -396,7 +402,7 @@ targets:
                 "targets[0].port: is missing; a check by TCP needs a port from 1 to 65535",
             ),
             (
-                "targets: [{address: a, port: 0}]",
+                "targets: [{address: a, check: tcp, port: 0}]",
                 "targets[0].port: 0 is not a port; 1 to 65535 is accepted",
             ),
             (

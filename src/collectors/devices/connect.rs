@@ -100,10 +100,12 @@ async fn ended<T>(attempt: impl Future<Output = io::Result<T>>, deadline: Instan
     }
 }
 
-/// A refusal is an answer: the host is there. What our own side refuses says nothing about the device.
+/// A refusal tells that the host is there, but no service. What our own side refuses says nothing about the device.
 fn judge(error: &io::Error, answer: Answer) -> Outcome {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Outcome::Answered(answer),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => {
+            Outcome::Missed(Miss::Refused(answer))
+        }
         io::ErrorKind::HostUnreachable => Outcome::Missed(Miss::Unreachable(None)),
         io::ErrorKind::TimedOut => Outcome::Missed(Miss::Timeout),
         _ => Outcome::Unsent(Unsent {
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_open_and_a_refusing_port_both_answer() {
+    async fn an_open_port_answers_and_a_closed_one_refuses() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("loopback");
@@ -213,7 +215,10 @@ mod tests {
         };
         assert!(matches!(connect().await, Outcome::Answered(_)), "open");
         drop(listener);
-        assert!(matches!(connect().await, Outcome::Answered(_)), "refused");
+        assert!(
+            matches!(connect().await, Outcome::Missed(Miss::Refused(_))),
+            "refused"
+        );
     }
 
     #[test]

@@ -7,11 +7,12 @@ use std::{
 };
 
 use smol_str::SmolStr;
+use tracing::{debug, info, warn};
 
 use super::{
     account::{Account, Timed},
     config::{Check, Target},
-    probe::{DeviceId, Event, Method, Order, Outcome, ProbeId, Standing, Unsent, UnsentReason, What},
+    probe::{DeviceId, Event, Method, Miss, Order, Outcome, ProbeId, Standing, Unsent, UnsentReason, What},
     schedule::{Plan, Silence, Step, Turn},
     state::{Cause, Limits, Machine, Status},
 };
@@ -82,6 +83,8 @@ pub(super) struct Device {
     pub(super) machine: Machine,
     pub(super) account: Account,
     pub(super) turn: Turn,
+    /// The status that the log has.
+    told: Status,
     next_number: u64,
     /// The first probe after the last one that was answered.
     first_unanswered: u64,
@@ -115,6 +118,7 @@ impl Device {
             machine: Machine::new(now),
             account: Account::default(),
             turn: Turn::new(first),
+            told: Status::Unknown,
             next_number: 0,
             first_unanswered: 0,
             under_way: BTreeMap::new(),
@@ -183,6 +187,24 @@ impl Device {
 
     /// Takes news about one of its probes into account.
     pub(super) fn record(&mut self, event: &Event, plan: &Plan, limits: &Limits, now: Now) -> FollowUp {
+        let follow_up = match (self.spec.check, &event.what) {
+            // This check asks for the host, and a refusal shows that it is there.
+            (Check::IcmpThenTcp, What::Ended(Outcome::Missed(Miss::Refused(answer)))) => {
+                let what = What::Ended(Outcome::Answered(*answer));
+                let event = Event {
+                    id: event.id,
+                    method: event.method,
+                    what,
+                };
+                self.take_in(&event, plan, limits, now)
+            }
+            _ => self.take_in(event, plan, limits, now),
+        };
+        self.tell();
+        follow_up
+    }
+
+    fn take_in(&mut self, event: &Event, plan: &Plan, limits: &Limits, now: Now) -> FollowUp {
         let method = event.method;
         if let (What::Ended(outcome), Method::Echo, Check::IcmpThenTcp, Some(to)) =
             (&event.what, method, self.spec.check, self.address())
@@ -204,12 +226,30 @@ impl Device {
         let silent = now.instant.saturating_duration_since(self.last_end);
         if self.machine.status() != Status::Unknown && silent > plan.interval * 3 + plan.timeout * 2 {
             self.machine.forget(Cause::Silent, now);
+            self.tell();
+        }
+    }
+
+    /// Logs a status that is new. The first one is no news unless something is wrong.
+    fn tell(&mut self) {
+        let (from, to) = (self.told, self.machine.status());
+        if from == to {
+            return;
+        }
+        self.told = to;
+        let device = self.spec.name.as_str();
+        let (was, is, reason) = (from.name(), to.name(), self.machine.cause().to_string());
+        match (from, to) {
+            (Status::Unknown, Status::Up) => debug!(device, from = was, to = is, "device status"),
+            (_, Status::Up) => info!(device, from = was, to = is, "device status"),
+            _ => warn!(device, from = was, to = is, reason, "device status"),
         }
     }
 
     /// Nothing is asked any more: what is known grows old, and what is under way counts no more.
     pub(super) fn rest(&mut self, now: Now) {
         self.machine.forget(Cause::Disabled, now);
+        self.told = Status::Unknown;
         self.first_unanswered = self.next_number;
         self.under_way.clear();
     }
@@ -239,6 +279,7 @@ impl Device {
         });
         self.account.record(&What::Ended(outcome.clone()), Timed::No, now);
         self.judge(self.next_number, &outcome, limits, now);
+        self.tell();
     }
 
     fn order(&self, id: ProbeId, mut to: SocketAddr, method: Method, plan: &Plan) -> Order {

@@ -76,6 +76,33 @@ fn the_fallback_is_asked_before_a_probe_counts() {
 }
 
 #[test]
+fn a_closed_port_is_a_miss_of_the_service_but_shows_the_host() {
+    let now = Clock::System.now();
+    let plan = plan(now);
+    let refused = Outcome::Missed(Miss::Refused(Answer {
+        round_trip: Duration::from_millis(3),
+        hop_limit: None,
+    }));
+    let mut service = device(Check::Tcp, now);
+    let connect = service.step(&plan, &LIMITS, now).expect("due at once");
+    service.record(&ended(&connect, refused.clone()), &plan, &LIMITS, now);
+    assert_eq!(
+        (service.account.requests, service.account.failures),
+        (1, [0, 1, 0])
+    );
+
+    let mut host = device(Check::IcmpThenTcp, now);
+    let echo = host.step(&plan, &LIMITS, now).expect("due at once");
+    let missed = ended(&echo, Outcome::Missed(Miss::Timeout));
+    let FollowUp::Ask(connect) = host.record(&missed, &plan, &LIMITS, now) else {
+        panic!("no fallback was asked")
+    };
+    host.record(&ended(&connect, refused), &plan, &LIMITS, now);
+    assert_eq!((host.account.requests, host.account.failures), (1, [0; 3]));
+    assert_eq!(host.machine.status(), Status::Up);
+}
+
+#[test]
 fn what_keeps_an_echo_from_being_sent_decides_on_the_fallback() {
     let rows = [
         (

@@ -91,6 +91,8 @@ pub(super) enum Miss {
     Unreachable(Option<IcmpError>),
     /// The request ran out of hops on its way.
     TtlExceeded(Option<IcmpError>),
+    /// The host is there, as this answer tells, but takes no connection at the port.
+    Refused(Answer),
 }
 
 impl Miss {
@@ -100,7 +102,8 @@ impl Miss {
     pub(super) fn index(self) -> usize {
         match self {
             Self::Timeout => 0,
-            Self::Unreachable(_) => 1,
+            // What was asked for is the port, and that is not to be reached.
+            Self::Unreachable(_) | Self::Refused(_) => 1,
             Self::TtlExceeded(_) => 2,
         }
     }
@@ -113,6 +116,7 @@ impl fmt::Display for Miss {
             Self::Unreachable(Some(error)) | Self::TtlExceeded(Some(error)) => error.fmt(f),
             Self::Unreachable(None) => f.write_str("unreachable"),
             Self::TtlExceeded(None) => f.write_str("ran out of hops on the way"),
+            Self::Refused(_) => f.write_str("the host refuses connections at this port"),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::sync::Semaphore;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::{Shared, gateway, probe::DeviceId};
 use crate::clock::Clock;
@@ -91,11 +91,16 @@ impl GatewayWatch {
             .ok()
             .flatten();
         if !self.said || self.last != found {
+            let before = self.last;
             (self.said, self.last) = (true, found);
-            if let Some(address) = found {
-                info!(address = %address.ip(), "watching the default gateway");
-            } else {
-                info!("no default gateway found and no device configured; no device is watched");
+            match (found, before) {
+                (Some(address), _) => info!(address = %address.ip(), "watching the default gateway"),
+                (None, Some(address)) => {
+                    warn!(address = %address.ip(), "the default gateway is gone; still watching the last one");
+                }
+                (None, None) => {
+                    info!("no default gateway and no device configured; looking again every minute")
+                }
             }
         }
         shared.table().set_gateway(found, clock.now());
