@@ -32,6 +32,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
         Ok(log) => log,
         Err(error) => return Answer::failure(Exit::WorldsFault, chain(&error)).print(),
     };
+    let _last_lines = log.flush_at_end();
     report_privileges(dropped);
     start(loaded, sources, &log)
 }

@@ -1,15 +1,14 @@
 //! Runs a collector under a deadline, contains its panics and counts how its runs went. Overlapping runs of one
-//! kind take turns. A run that hangs is left behind on its thread, and no other is started until it returns.
+//! kind take turns. A run that hangs is left behind on its thread, and no other is started until it returns. Whether
+//! it hangs is judged by how long it runs: the deadline may be that of an impatient client.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use smol_str::SmolStr;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::{Collect, Error, Outcome};
@@ -17,6 +16,9 @@ use crate::{
     clock::Now,
     sample::{Batch, Desc, Family, Health, Kind},
 };
+
+/// A run that takes longer hangs: the next ones are skipped at once instead of waiting for their turn.
+const HANGS_AFTER: Duration = Duration::from_secs(5);
 
 const SUCCESS: Desc = Desc {
     name: "netkestrel_collector_success",
@@ -102,6 +104,8 @@ struct Stats {
     failures: u64,
     timeouts: u64,
     missed: u64,
+    /// Whether the last run was late or skipped, which is news only once.
+    late: bool,
     last_success: Option<Now>,
     latest: Option<Arc<Batch>>,
 }
@@ -122,7 +126,16 @@ enum End<T> {
     Returned(Outcome<T>),
     Panicked(String),
     TimedOut,
-    StillRunning,
+    Skipped(Skipped),
+}
+
+/// Why a run did not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Skipped {
+    /// The run before hangs.
+    Hanging,
+    /// The runs before took until the deadline, which says nothing about the collector.
+    OutOfTime,
 }
 
 impl Guarded {
@@ -212,11 +225,12 @@ impl Guarded {
         deadline: Duration,
         read: impl FnOnce(&dyn Collect) -> Outcome<T> + Send + 'static,
     ) -> End<T> {
-        let ends = tokio::time::Instant::now() + deadline;
-        let Some(held) = turn.take(ends).await else {
-            return End::StillRunning;
+        let ends = Instant::now() + deadline;
+        let held = match turn.take(ends).await {
+            Ok(held) => held,
+            Err(why) => return End::Skipped(why),
         };
-        let started = Instant::now();
+        let started = turn.begin();
         let collector = Arc::clone(&self.collector);
         let task = tokio::task::spawn_blocking(move || {
             let _held = held;
@@ -225,10 +239,7 @@ impl Guarded {
         let end = match tokio::time::timeout_at(ends, task).await {
             Ok(Ok(outcome)) => End::Returned(outcome),
             Ok(Err(error)) => End::Panicked(error.to_string()),
-            Err(_) => {
-                turn.given_up.store(true, Ordering::Release);
-                End::TimedOut
-            }
+            Err(_) => End::TimedOut,
         };
         self.stats().duration = started.elapsed();
         end
@@ -238,13 +249,16 @@ impl Guarded {
     fn settle<T>(&self, end: End<T>) -> Option<Outcome<T>> {
         let name = self.collector.name();
         let mut stats = self.stats();
-        stats.success = false;
-        if matches!(end, End::StillRunning) {
+        let late = matches!(end, End::TimedOut | End::Skipped(_));
+        let known = std::mem::replace(&mut stats.late, late);
+        if let End::Skipped(why) = end {
             stats.missed += 1;
-            warn!(collector = name, "run skipped: the previous one has not finished");
+            stats.success &= why == Skipped::OutOfTime;
+            log_late(name, "run skipped: the previous one has not finished", known);
             return None;
         }
         stats.runs += 1;
+        stats.success = false;
         match end {
             End::Returned(outcome) => {
                 stats.success = outcome.failures.is_empty();
@@ -257,10 +271,10 @@ impl Guarded {
                 warn!(collector = name, detail, "run panicked");
                 None
             }
-            End::TimedOut | End::StillRunning => {
+            End::TimedOut | End::Skipped(_) => {
                 stats.failures += 1;
                 stats.timeouts += 1;
-                warn!(collector = name, "run cut off at its deadline");
+                log_late(name, "run cut off at its deadline", known);
                 None
             }
         }
@@ -271,25 +285,52 @@ impl Guarded {
     }
 }
 
-/// Lets runs of one kind take turns, without waiting for one that was given up.
+/// Lets runs of one kind take turns, without waiting for one that hangs.
 #[derive(Default)]
 struct Turn {
     free: Arc<tokio::sync::Mutex<()>>,
-    given_up: AtomicBool,
+    /// When the run that has the turn began.
+    since: Mutex<Option<Instant>>,
 }
 
 impl Turn {
-    /// The right to run; `None` when the run before hangs or does not end by `ends`.
-    async fn take(&self, ends: tokio::time::Instant) -> Option<tokio::sync::OwnedMutexGuard<()>> {
-        let held = match Arc::clone(&self.free).try_lock_owned() {
-            Ok(held) => held,
-            Err(_) if self.given_up.load(Ordering::Acquire) => return None,
-            Err(_) => tokio::time::timeout_at(ends, Arc::clone(&self.free).lock_owned())
-                .await
-                .ok()?,
-        };
-        self.given_up.store(false, Ordering::Release);
-        Some(held)
+    /// The right to run, unless the run before hangs or the turn does not come by `ends`.
+    async fn take(&self, ends: Instant) -> Result<tokio::sync::OwnedMutexGuard<()>, Skipped> {
+        if let Ok(held) = Arc::clone(&self.free).try_lock_owned() {
+            return Ok(held);
+        }
+        if self.hangs() {
+            return Err(Skipped::Hanging);
+        }
+        let wait = tokio::time::timeout_at(ends, Arc::clone(&self.free).lock_owned());
+        wait.await.map_err(|_| {
+            if self.hangs() {
+                Skipped::Hanging
+            } else {
+                Skipped::OutOfTime
+            }
+        })
+    }
+
+    /// Notes the beginning of the run that has the turn.
+    fn begin(&self) -> Instant {
+        let now = Instant::now();
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        now
+    }
+
+    fn hangs(&self) -> bool {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() >= HANGS_AFTER)
+    }
+}
+
+/// Anybody who may scrape can make runs late: the first in a row is news, the rest is counted.
+fn log_late(collector: &'static str, what: &'static str, known: bool) {
+    if known {
+        debug!(collector, "{what}");
+    } else {
+        warn!(collector, "{what}");
     }
 }
 
@@ -390,17 +431,32 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn a_run_that_hangs_is_cut_off_and_no_second_one_starts() {
+    /// A collector whose scrapes say when they begin and end when told to.
+    fn held() -> (Arc<Guarded>, mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let (begun, beginnings) = mpsc::channel();
         let (release, held) = mpsc::channel::<()>();
         let held = Mutex::new(held);
         let guarded = guarded(move || {
+            let _ = begun.send(());
             let _ = held.lock().expect("not poisoned").recv();
             Outcome::ok(Vec::new())
         });
+        (Arc::new(guarded), beginnings, release)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_hangs_is_cut_off_and_no_second_one_starts() {
+        let (guarded, beginnings, release) = held();
         let now = Clock::System.now();
-        assert!(guarded.scrape(now, Duration::from_millis(1)).await.is_empty());
-        assert!(guarded.scrape(now, Duration::from_millis(1)).await.is_empty());
+        let hanging = tokio::spawn({
+            let guarded = Arc::clone(&guarded);
+            async move { guarded.scrape(now, HANGS_AFTER).await }
+        });
+        tokio::task::yield_now().await;
+        tokio::time::advance(HANGS_AFTER).await;
+        assert!(hanging.await.expect("no panic").is_empty());
+        // Time stands still: waiting for anything would never end.
+        assert!(guarded.scrape(now, HANGS_AFTER).await.is_empty());
         assert_eq!(
             told(&guarded, now),
             [
@@ -411,18 +467,38 @@ mod tests {
             ]
         );
         drop(release);
+        drop(guarded);
+        assert_eq!(beginnings.iter().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_impatient_scrape_costs_no_other_its_answer() {
+        let (guarded, beginnings, release) = held();
+        let now = Clock::System.now();
+        guarded.scrape(now, Duration::from_millis(1)).await;
+        let patient = tokio::spawn({
+            let guarded = Arc::clone(&guarded);
+            async move { guarded.scrape(now, Duration::from_secs(30)).await }
+        });
+        tokio::task::yield_now().await;
+        guarded.scrape(now, Duration::from_millis(1)).await;
+        release.send(()).expect("the first run waits");
+        release.send(()).expect("the second run will wait");
+        patient.await.expect("no panic");
+        assert_eq!(beginnings.try_iter().count(), 2);
+        let expected = [
+            ("success", 1.0),
+            ("runs_total", 2.0),
+            ("failures_total", 1.0),
+            ("timeouts_total", 1.0),
+            ("missed_runs_total", 1.0),
+        ];
+        assert_eq!(told(&guarded, now), expected);
     }
 
     #[tokio::test]
     async fn overlapping_runs_take_turns() {
-        let (begun, beginnings) = mpsc::channel();
-        let (release, held) = mpsc::channel::<()>();
-        let held = Mutex::new(held);
-        let guarded = Arc::new(guarded(move || {
-            let _ = begun.send(());
-            let _ = held.lock().expect("not poisoned").recv();
-            Outcome::ok(Vec::new())
-        }));
+        let (guarded, beginnings, release) = held();
         let now = Clock::System.now();
         let scrape =
             |guarded: Arc<Guarded>| async move { guarded.scrape(now, Duration::from_secs(30)).await };

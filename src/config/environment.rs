@@ -16,11 +16,12 @@ const PREFIX: &str = "NETKESTREL_";
 /// Variables with this prefix that are no keys: what the program's flags, its build and its tests read.
 const RESERVED: &[&str] = &[
     "NETKESTREL_CONFIG_FILE",
-    "NETKESTREL_WEB_CONFIG_FILE",
     "NETKESTREL_REVISION",
     "NETKESTREL_URL",
     "NETKESTREL_UPDATE",
     "NETKESTREL_TEST_REQUIRE",
+    "NETKESTREL_TEST_SERVERS",
+    "NETKESTREL_TEST_PYTHON",
 ];
 
 /// What Kubernetes and container links add for a service that is called `netkestrel`.

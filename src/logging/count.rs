@@ -27,7 +27,7 @@ const WRITE_FAILURES: Desc = Desc {
     name: "netkestrel_log_write_failures_total",
     kind: Kind::Counter,
     labels: &[],
-    help: "Log messages that the log file did not take.",
+    help: "Log messages that the log file or standard error did not take.",
 };
 
 /// The levels that are counted, with their label.
@@ -41,12 +41,12 @@ const LEVELS: [(Level, &str); 3] = [
 pub(super) struct Counts {
     messages: [AtomicU64; LEVELS.len()],
     failures: Failures,
-    dropped: Option<ErrorCounter>,
+    dropped: ErrorCounter,
 }
 
 impl Counts {
-    /// Counts that start at zero. `dropped` knows the lines a slow disk made us drop.
-    pub(super) fn new(failures: Failures, dropped: Option<ErrorCounter>) -> Self {
+    /// Counts that start at zero. `dropped` knows the lines a slow disk or reader made us drop.
+    pub(super) fn new(failures: Failures, dropped: ErrorCounter) -> Self {
         Self {
             messages: Default::default(),
             failures,
@@ -64,7 +64,7 @@ impl Counts {
         for ((_, label), count) in LEVELS.iter().zip(&self.messages) {
             messages.push([SmolStr::new_static(label)], count.load(Ordering::Relaxed) as f64);
         }
-        let dropped = self.dropped.as_ref().map_or(0, ErrorCounter::dropped_lines);
+        let dropped = self.dropped.dropped_lines();
         let failed = self.failures.get() as f64 + dropped as f64;
         vec![messages, Family::single(&WRITE_FAILURES, failed)]
     }

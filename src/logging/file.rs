@@ -23,7 +23,8 @@ impl Failures {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn add(&self) {
+    /// One more.
+    pub(super) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }

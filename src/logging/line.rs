@@ -6,7 +6,7 @@
 
 use std::{
     fmt::{Debug, Write as _},
-    io::{self, Write as _},
+    io::Write as _,
 };
 
 use serde_json::{Map, Value};
@@ -28,36 +28,18 @@ use crate::clock::Clock;
 /// Keys that every line begins with; a field of the same name is written as `field_NAME`.
 const RESERVED: [&str; 4] = ["ts", "level", "module", "msg"];
 
-/// Where lines go.
-pub(super) enum Sink {
-    /// Standard error of the process.
-    Stderr,
-    /// A file, written by a thread of its own.
-    File(NonBlocking),
-}
-
-impl Sink {
-    fn write(&self, line: &str) {
-        // Nobody is left to tell when standard error is closed; a full queue is counted by the queue.
-        let _ = match self {
-            Self::Stderr => io::stderr().lock().write_all(line.as_bytes()),
-            Self::File(writer) => writer.clone().write_all(line.as_bytes()),
-        };
-    }
-}
-
 /// Layer that writes a line per event.
 pub(super) struct Lines {
     format: Format,
-    sink: Sink,
+    queue: NonBlocking,
     clock: Clock,
 }
 
 impl Lines {
-    pub(super) fn new(format: Format, sink: Sink) -> Self {
+    pub(super) fn new(format: Format, queue: NonBlocking) -> Self {
         Self {
             format,
-            sink,
+            queue,
             clock: Clock::System,
         }
     }
@@ -93,7 +75,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             Format::Json => json(self.head(event, &mut fields), fields),
         };
         line.push('\n');
-        self.sink.write(&line);
+        // A full queue is counted by the queue.
+        let _ = self.queue.clone().write_all(line.as_bytes());
     }
 }
 
@@ -218,6 +201,8 @@ fn is_plain(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]
@@ -253,7 +238,7 @@ mod tests {
         let (writer, guard) = tracing_appender::non_blocking(kept.clone());
         let subscriber = tracing_subscriber::registry().with(Lines {
             format,
-            sink: Sink::File(writer),
+            queue: writer,
             clock: Clock::System,
         });
         tracing::subscriber::with_default(subscriber, emit);

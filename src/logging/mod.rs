@@ -4,25 +4,24 @@
 mod count;
 mod file;
 mod line;
+mod queue;
 
 use std::{io, path::PathBuf, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::NonBlocking;
 use tracing_subscriber::{Registry, filter::Targets, layer::SubscriberExt, reload};
 
-pub use self::count::METRICS;
 use self::{
     count::Counts,
     file::{Failures, Limits, RotatingFile},
-    line::{Lines, Sink},
+    line::Lines,
+    queue::{Flush, Stream},
 };
+pub use self::{count::METRICS, queue::AtEnd};
 use crate::{problem::Problems, sample::Family};
-
-/// Lines that wait for a slow disk; more than this are dropped and counted.
-const QUEUED_LINES: usize = 1024;
 
 /// Old log files beyond this number would make each rotation slow.
 const KEEP_AT_MOST: u32 = 100;
@@ -115,12 +114,12 @@ pub enum Error {
     Installed(#[from] tracing::subscriber::SetGlobalDefaultError),
 }
 
-/// The running log. Keep it until the program ends: dropping the last one flushes the file.
+/// The running log. Lines are written by a thread of its own; see [`Handle::flush_at_end`].
 #[derive(Clone)]
 pub struct Handle {
     level: reload::Handle<Targets, Registry>,
     counts: Arc<Counts>,
-    _flush: Option<Arc<WorkerGuard>>,
+    flush: Flush,
 }
 
 impl Handle {
@@ -128,6 +127,13 @@ impl Handle {
     pub fn set_level(&self, level: Level) {
         // The only failure is that the subscriber is gone, and then nothing is written anyway.
         let _ = self.level.reload(targets(level));
+    }
+
+    /// Writes the lines that are still queued when it is dropped, also while a panic unwinds: keep it until the
+    /// program ends.
+    #[must_use]
+    pub fn flush_at_end(&self) -> AtEnd {
+        self.flush.at_end()
     }
 
     /// Present values of [`METRICS`].
@@ -148,39 +154,28 @@ pub fn init(config: &Config) -> Result<Handle, Error> {
 
 fn build(config: &Config) -> Result<(impl tracing::Subscriber + Send + Sync, Handle), Error> {
     let failures = Failures::default();
-    let (sink, dropped, flush) = match config.file.as_str() {
-        "" => (Sink::Stderr, None, None),
-        path => {
-            let (writer, guard) = open(PathBuf::from(path), config, &failures)?;
-            let dropped = writer.error_counter();
-            (Sink::File(writer), Some(dropped), Some(Arc::new(guard)))
-        }
+    let (queue, flush) = match config.file.as_str() {
+        "" => queue::start(Stream::new(io::stderr(), failures.clone())),
+        path => open(PathBuf::from(path), config, &failures)?,
     };
-    let counts = Arc::new(Counts::new(failures, dropped));
+    let counts = Arc::new(Counts::new(failures, queue.error_counter()));
     let (filter, level) = reload::Layer::new(targets(config.level));
     let subscriber = Registry::default()
         .with(filter)
         .with(counts.layer())
-        .with(Lines::new(config.format, sink));
-    let handle = Handle {
-        level,
-        counts,
-        _flush: flush,
-    };
+        .with(Lines::new(config.format, queue));
+    let handle = Handle { level, counts, flush };
     Ok((subscriber, handle))
 }
 
-fn open(path: PathBuf, config: &Config, failures: &Failures) -> Result<(NonBlocking, WorkerGuard), Error> {
+fn open(path: PathBuf, config: &Config, failures: &Failures) -> Result<(NonBlocking, Flush), Error> {
     let limits = Limits {
         max_bytes: config.max_bytes,
         keep: config.keep,
     };
     let file =
         RotatingFile::open(&path, limits, failures.clone()).map_err(|source| Error::Open { path, source })?;
-    Ok(NonBlockingBuilder::default()
-        .buffered_lines_limit(QUEUED_LINES)
-        .thread_name("log")
-        .finish(file))
+    Ok(queue::start(file))
 }
 
 /// Our own events at `level`, those of libraries one level quieter.
@@ -242,7 +237,7 @@ mod tests {
             })
             .collect();
         assert_eq!(values, [0.0, 1.0, 1.0], "error, warn, info");
-        drop(handle);
+        drop(handle.flush_at_end());
         let messages: Vec<String> = read(&path)
             .lines()
             .map(|line| line.split("msg=").nth(1).unwrap_or_default().to_owned())

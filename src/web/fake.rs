@@ -38,6 +38,7 @@ const READING: Desc = Desc {
 pub(super) struct Fake {
     pub(super) ready: AtomicBool,
     pub(super) broken: AtomicBool,
+    pub(super) panics: AtomicBool,
     pub(super) takes: Duration,
 }
 
@@ -73,6 +74,7 @@ impl Watch for Fake {
     }
 
     fn status(&self) -> Status {
+        assert!(!self.panics.load(Ordering::SeqCst), "the status panics");
         Status {
             version: "1.2.3",
             host: "box".to_owned(),

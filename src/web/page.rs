@@ -15,7 +15,7 @@ use self::figures::{measured, missing, percent, rate, since, span};
 use super::{
     answer,
     services::{DeviceRow, DeviceStatus, InterfaceRow, Overview, Services, Tile},
-    status::{CollectorStatus, Status},
+    status::{CollectorStatus, SEE_LOG, Status},
 };
 use crate::sample::{Health, Missing, Observed};
 
@@ -202,13 +202,13 @@ fn footer(html: &mut Html, status: &Status) {
     }
     html.raw("</p>");
     html.element("p", &format!("Configuration: {}", status.config_origin));
-    if let Some(error) = status
+    if let Some(reload) = status
         .last_reload
         .as_ref()
-        .and_then(|reload| reload.error.as_ref())
+        .filter(|reload| reload.error.is_some())
     {
         html.raw("<p class=\"critical\">");
-        html.text(&format!("The last reload failed: {error}"));
+        html.text(&format!("The last reload failed at {:.0}: {SEE_LOG}.", reload.at));
         html.raw("</p>");
     }
     html.raw("</footer>");

@@ -160,7 +160,12 @@ async fn protect(request: Request, next: Next) -> Response {
             "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
     ];
+    let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
+    if response.extensions().get::<Panicked>().is_some() {
+        let detail = "answering failed; the log says more";
+        response = answer::refuse(&path, StatusCode::INTERNAL_SERVER_ERROR, detail);
+    }
     for (name, value) in DEFAULTS {
         if !response.headers().contains_key(&name) {
             set(&mut response, name, value);
@@ -184,12 +189,14 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
     error!(detail, "answering a request panicked");
-    answer::refuse(
-        "/",
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "answering failed; the log says more",
-    )
+    let mut response = Response::default();
+    response.extensions_mut().insert(Panicked);
+    response
 }
+
+/// Marks the answer to a request that panicked, which [`protect`] words: only it knows the path.
+#[derive(Clone)]
+struct Panicked;
 
 #[cfg(test)]
 #[path = "router_tests.rs"]

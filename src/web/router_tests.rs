@@ -377,6 +377,10 @@ async fn a_panic_costs_one_answer() {
         (answer.status, answer.header("x-content-type-options")),
         (500, "nosniff")
     );
+    assert_eq!(answer.body, "answering failed; the log says more\n");
+    site.fake.panics.store(true, Ordering::SeqCst);
+    let answer = site.ask("GET", "/api/v1/status", &[]).await;
+    assert_eq!((answer.status, answer.header("content-type")), (500, PROBLEM));
     assert_eq!(site.ask("GET", "/metrics", &[]).await.status, 200);
 }
 

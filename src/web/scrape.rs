@@ -20,6 +20,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(2);
 /// Left of the scraper's timeout for encoding and the way back.
 const RESERVE: Duration = Duration::from_millis(500);
+/// Nobody gets us to cut the collectors off sooner, which counts as a failure of theirs. A scraper that waits for
+/// 1 s gives this much.
+const LEAST_DEADLINE: Duration = Duration::from_millis(500);
 /// Pages with more series are written on a thread for blocking work.
 const MANY_SERIES: usize = 2_000;
 /// How long any scrape may take, with the time to write it.
@@ -115,7 +118,7 @@ fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// How long the sources may be read: the scraper's timeout less a reserve, but at least half of it.
+/// How long the sources may be read: the scraper's timeout less a reserve, within bounds.
 fn deadline(header: Option<&HeaderValue>) -> Duration {
     let seconds: Option<f64> = header
         .and_then(|value| value.to_str().ok())
@@ -125,7 +128,7 @@ fn deadline(header: Option<&HeaderValue>) -> Duration {
         .map_or(DEFAULT_TIMEOUT, |seconds| {
             Duration::from_secs_f64(seconds.min(LONGEST_TIMEOUT.as_secs_f64()))
         });
-    timeout.saturating_sub(RESERVE).max(timeout / 2)
+    timeout.saturating_sub(RESERVE).max(LEAST_DEADLINE)
 }
 
 #[cfg(test)]
@@ -141,7 +144,9 @@ mod tests {
             (Some("2.5"), 2.0),
             (Some(" 3 "), 2.5),
             (Some("1"), 0.5),
-            (Some("0.4"), 0.2),
+            (Some("0.4"), 0.5),
+            (Some("0.001"), 0.5),
+            (Some("1e-300"), 0.5),
             (Some("1e300"), 119.5),
             (Some("inf"), 119.5),
             (Some("0"), 9.5),

@@ -5,6 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+/// What anybody may know of why a reload failed.
+pub(super) const SEE_LOG: &str = "the configuration was refused; the log says why";
+
 /// The program itself.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
@@ -29,7 +32,9 @@ pub struct LastReload {
     /// When it was.
     #[serde(serialize_with = "timestamp")]
     pub at: Timestamp,
-    /// Why it failed; `None` when it succeeded.
+    /// Why it failed; `None` when it succeeded. The text may quote the configuration, so that it is never shown to
+    /// whoever may read: the status and the page say only [`SEE_LOG`].
+    #[serde(serialize_with = "only_whether")]
     pub error: Option<String>,
 }
 
@@ -62,6 +67,11 @@ fn maybe_seconds<S: Serializer>(span: &Option<Duration>, serializer: S) -> Resul
     span.map(|span| span.as_secs_f64()).serialize(serializer)
 }
 
+#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+fn only_whether<S: Serializer>(error: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    error.as_ref().map(|_| SEE_LOG).serialize(serializer)
+}
+
 fn timestamp<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
 }
@@ -69,4 +79,22 @@ fn timestamp<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::E
 #[expect(clippy::ref_option, reason = "serde passes fields by reference")]
 fn maybe_timestamp<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     at.map(|at| at.to_string()).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_reload_failed_is_not_told_to_everybody() {
+        let failed = LastReload {
+            at: Timestamp::UNIX_EPOCH,
+            error: Some("line 3: given `hunter2`".to_owned()),
+        };
+        let told = serde_json::to_value(failed).expect("serializes");
+        assert_eq!(
+            told,
+            serde_json::json!({"at": "1970-01-01T00:00:00Z", "error": SEE_LOG})
+        );
+    }
 }
