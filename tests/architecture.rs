@@ -186,13 +186,11 @@ fn expand<'a>(tree: &'a str, before: &[&'a str], found: &mut Vec<Vec<&'a str>>) 
     let end = tree.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let (name, rest) = tree.split_at(end.unwrap_or(tree.len()));
     let path = [before, &[name]].concat();
-    match rest.strip_prefix("::") {
-        Some(rest) => expand(rest, &path, found),
-        None => {
-            found.push(path);
-            rest
-        }
+    if let Some(rest) = rest.strip_prefix("::") {
+        return expand(rest, &path, found);
     }
+    found.push(path);
+    rest
 }
 
 /// The top-level module that a path names, seen from a module `depth` deep; `None` when it stays below its own.
