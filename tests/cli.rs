@@ -36,20 +36,69 @@ fn file(dir: &Path, text: &str) -> String {
     path.display().to_string()
 }
 
-#[test]
-fn mistakes_on_the_command_line_end_with_64() {
-    for arguments in [
-        &["--frobnicate"][..],
-        &["frobnicate"],
+/// Arguments, and what is said about them before the usage.
+const MISTAKES: &[(&[&str], &str)] = &[
+    (&["--frobnicate"], "error: unexpected argument '--frobnicate' found\n"),
+    (&["frobnicate"], "error: unrecognized subcommand 'frobnicate'\n"),
+    (
         &["--log.level", "loud"],
+        "error: invalid value 'loud' for '--log.level <LEVEL>'
+  [possible values: error, warn, info, debug, trace]
+",
+    ),
+    (
+        &["--log.level"],
+        "error: a value is required for '--log.level <LEVEL>' but none was supplied
+  [possible values: error, warn, info, debug, trace]
+",
+    ),
+    (
+        &["--log.levle=debug"],
+        "error: unexpected argument '--log.levle' found
+
+  tip: a similar argument exists: '--log.level'
+",
+    ),
+    (
         &["--web.config.file", "web.yml"],
+        "error: unexpected argument '--web.config.file' found
+
+  tip: a similar argument exists: '--config.file'
+",
+    ),
+    (
         &["healthcheck", "--url", "https://example.org/"],
+        "error: invalid value 'https://example.org/' for '--url <URL>': only addresses such as http://127.0.0.1:10980/-/healthy are understood
+",
+    ),
+    (
         &["healthcheck", "--timeout", "5"],
+        "error: invalid value '5' for '--timeout <DURATION>': time unit needed, for example 5sec or 5ms
+",
+    ),
+    (
         &["print-config", "--defaults", "--schema"],
-    ] {
+        "error: the argument '--defaults' cannot be used with '--schema'
+",
+    ),
+];
+
+#[test]
+fn mistakes_on_the_command_line_end_with_64_and_exact_words() {
+    for (arguments, message) in MISTAKES {
         let output = netkestrel(arguments);
         assert_eq!(code(&output), Some(64), "{arguments:?}");
-        assert!(stderr(&output).contains("error:"), "{arguments:?}");
+        let complaint = stderr(&output);
+        let said = complaint.split("\nUsage: ").next().unwrap_or_default();
+        let said = said
+            .split("\nFor more information, try")
+            .next()
+            .unwrap_or_default();
+        assert_eq!(said, *message, "{arguments:?}");
+        assert!(
+            complaint.ends_with("\nFor more information, try '--help'.\n"),
+            "{complaint}"
+        );
         assert_eq!(stdout(&output), "", "{arguments:?}");
     }
 }

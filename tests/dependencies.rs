@@ -92,6 +92,47 @@ fn all_come_from_the_registry() {
 }
 
 #[test]
+fn every_dependency_is_used() {
+    let metadata = metadata();
+    let all = metadata["packages"].as_array().expect("metadata lists packages");
+    let ours = all
+        .iter()
+        .find(|package| package["name"] == env!("CARGO_PKG_NAME"));
+    let dependencies = ours.expect("our own is among them")["dependencies"].as_array();
+    let unused: Vec<String> = dependencies
+        .expect("a list")
+        .iter()
+        .filter_map(|dependency| {
+            let name = dependency["rename"].as_str().or(dependency["name"].as_str())?;
+            let folders: &[&str] = match dependency["kind"].as_str() {
+                Some("dev") => &["src", "tests", "benches"],
+                _ => &["src"],
+            };
+            let path = format!("{}::", name.replace('-', "_"));
+            let uses = |folder: &&str| names(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &path);
+            (!folders.iter().any(uses)).then(|| name.to_owned())
+        })
+        .collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+/// Whether a source below the folder names something that begins with `path`.
+fn names(folder: &Path, path: &str) -> bool {
+    fs::read_dir(folder).expect("readable").any(|entry| {
+        let entry = entry.expect("readable").path();
+        if entry.is_dir() {
+            return names(&entry, path);
+        }
+        let is_source = entry.extension().is_some_and(|extension| extension == "rs");
+        let text = is_source.then(|| fs::read_to_string(&entry).expect("readable"));
+        text.is_some_and(|text| {
+            let mut places = text.match_indices(path).map(|(place, _)| &text[..place]);
+            places.any(|before| !before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+        })
+    })
+}
+
+#[test]
 fn licence_expressions_are_understood() {
     let allowed = BTreeSet::from([
         "MIT".to_owned(),
@@ -117,18 +158,7 @@ fn licence_expressions_are_understood() {
 
 /// All packages of the lock file that any system or feature needs.
 fn packages() -> Vec<Package> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--format-version=1", "--locked", "--all-features"]);
-    let output = cargo
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
+    let metadata = metadata();
     let text = |package: &Value, key: &str| package[key].as_str().map(str::to_owned);
     let package = |package: &Value| Package {
         name: text(package, "name").expect("a package has a name"),
@@ -142,6 +172,22 @@ fn packages() -> Vec<Package> {
         .iter()
         .map(package)
         .collect()
+}
+
+/// What cargo knows about all of them.
+fn metadata() -> Value {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version=1", "--locked", "--all-features"]);
+    let output = cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("cargo writes JSON")
 }
 
 fn allowed_licences() -> BTreeSet<String> {

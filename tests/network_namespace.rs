@@ -3,6 +3,8 @@
 //! `NETKESTREL_TEST_REQUIRE=1` demands that it runs.
 #![cfg(target_os = "linux")]
 
+mod requirement;
+
 use std::{
     ffi::OsStr,
     fs::{self, File},
@@ -259,10 +261,7 @@ impl Drop for Namespace {
 /// Runs `test` on a thread inside a new namespace, or says why it cannot.
 fn in_namespace(prefix: &'static str, test: impl FnOnce() + Send + 'static) {
     if let Some(obstacle) = obstacle() {
-        let required = std::env::var_os("NETKESTREL_TEST_REQUIRE").is_some_and(|value| value == "1");
-        assert!(!required, "NETKESTREL_TEST_REQUIRE=1, but {obstacle}");
-        eprintln!("skipped: {obstacle}");
-        return;
+        return requirement::skip(&format!("network_namespace::{prefix}"), obstacle);
     }
     let namespace = Namespace::add(prefix);
     let run = thread::scope(|scope| {

@@ -171,7 +171,7 @@ impl Config {
     /// What a user may have overlooked, though it is accepted.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.notifiers.email.notes()
+        self.notifiers.notes()
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::url;
+use super::{Section, url};
 use crate::problem::Problems;
 
 /// Which Alertmanagers hear of alerts.
@@ -14,8 +14,8 @@ pub struct Config {
     pub urls: Vec<String>,
 }
 
-impl Config {
-    pub(super) fn validate(&self, problems: &mut Problems) {
+impl Section for Config {
+    fn validate(&self, problems: &mut Problems) {
         url::validate_list(&self.urls, problems);
     }
 }

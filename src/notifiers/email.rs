@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Section;
 use crate::{problem::Problems, rules::Severity, units::Secret};
 
 /// How mail leaves this host.
@@ -70,6 +71,35 @@ impl Default for Config {
     }
 }
 
+impl Section for Config {
+    fn validate(&self, problems: &mut Problems) {
+        self.validate_server(problems);
+        self.validate_login(problems);
+        if !self.from.is_empty() && !is_address(&self.from) {
+            problems.push("from", not_an_address(&self.from));
+        }
+        problems.within("recipients", |p| {
+            let mut seen = HashSet::new();
+            for (index, recipient) in self.recipients.iter().enumerate() {
+                p.at_index(index, |p| recipient.validate(&mut seen, p));
+            }
+        });
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let note = match (self.server.is_empty(), self.recipients.is_empty()) {
+            (true, false) => {
+                "no mail will be sent: there are recipients, but `notifiers.email.server` is empty"
+            }
+            (false, true) => {
+                "no mail will be sent: there is a server, but `notifiers.email.recipients` is empty"
+            }
+            _ => return self.clear_text_login(),
+        };
+        vec![note.to_owned()]
+    }
+}
+
 impl Config {
     /// Whether mail is sent at all.
     #[must_use]
@@ -84,39 +114,10 @@ impl Config {
         self.tls.unwrap_or(implied)
     }
 
-    /// What a user may have overlooked, though it is accepted.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let note = match (self.server.is_empty(), self.recipients.is_empty()) {
-            (true, false) => {
-                "no mail will be sent: there are recipients, but `notifiers.email.server` is empty"
-            }
-            (false, true) => {
-                "no mail will be sent: there is a server, but `notifiers.email.recipients` is empty"
-            }
-            _ => return self.clear_text_login(),
-        };
-        vec![note.to_owned()]
-    }
-
     fn clear_text_login(&self) -> Vec<String> {
         let exposed = self.is_enabled() && self.tls_mode() == Tls::None && !self.user.is_empty();
         let note = "the mail password travels unencrypted: `notifiers.email.tls` is `none`";
         exposed.then(|| note.to_owned()).into_iter().collect()
-    }
-
-    pub(super) fn validate(&self, problems: &mut Problems) {
-        self.validate_server(problems);
-        self.validate_login(problems);
-        if !self.from.is_empty() && !is_address(&self.from) {
-            problems.push("from", not_an_address(&self.from));
-        }
-        problems.within("recipients", |p| {
-            let mut seen = HashSet::new();
-            for (index, recipient) in self.recipients.iter().enumerate() {
-                p.at_index(index, |p| recipient.validate(&mut seen, p));
-            }
-        });
     }
 
     fn validate_server(&self, problems: &mut Problems) {

@@ -1,32 +1,55 @@
 //! Where alerts are told: mail, Alertmanager, webhooks. Today only the settings; nothing is sent yet.
+//!
+//! Adding one: a file with a `Config` that is a [`Section`], and one line in the `notifiers!` list.
 
-pub mod alertmanager;
-pub mod email;
 mod url;
-pub mod webhook;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problems;
 
-/// Settings of all notifiers.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// Mail over SMTP.
-    pub email: email::Config,
-    /// Prometheus Alertmanager.
-    pub alertmanager: alertmanager::Config,
-    /// HTTP endpoints that receive alerts as JSON.
-    pub webhook: webhook::Config,
+/// Settings of one notifier.
+trait Section {
+    /// Reports what the schema alone cannot tell.
+    fn validate(&self, problems: &mut Problems);
+
+    /// What a user may have overlooked, though it is accepted.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
-impl Config {
-    /// Reports what the schema alone cannot tell.
-    pub fn validate(&self, problems: &mut Problems) {
-        problems.within("email", |p| self.email.validate(p));
-        problems.within("alertmanager", |p| self.alertmanager.validate(p));
-        problems.within("webhook", |p| self.webhook.validate(p));
-    }
+/// Declares the modules of the notifiers and their configuration section, one line per notifier.
+macro_rules! notifiers {
+    ($($name:ident: $what:literal),* $(,)?) => {
+        $(pub mod $name;)*
+
+        /// Settings of all notifiers.
+        #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Config {
+            $(#[doc = $what]
+            pub $name: $name::Config,)*
+        }
+
+        impl Config {
+            /// Reports what the schema alone cannot tell.
+            pub fn validate(&self, problems: &mut Problems) {
+                $(problems.within(stringify!($name), |p| self.$name.validate(p));)*
+            }
+
+            /// What a user may have overlooked, though it is accepted.
+            #[must_use]
+            pub fn notes(&self) -> Vec<String> {
+                [$(self.$name.notes()),*].concat()
+            }
+        }
+    };
+}
+
+notifiers! {
+    email: "Mail over SMTP.",
+    alertmanager: "Prometheus Alertmanager.",
+    webhook: "HTTP endpoints that receive alerts as JSON.",
 }

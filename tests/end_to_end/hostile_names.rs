@@ -1,12 +1,17 @@
 //! Names that try to break out of a label: interfaces can be called nearly anything, devices too.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+use std::{collections::BTreeSet, ffi::OsStr, os::unix::ffi::OsStrExt};
+
+use serde_json::Value;
 
 use super::support::{
+    http::Client,
     judges::{openmetrics_families, promtool_complaints},
     namespace::Namespace,
     netkestrel::{Place, Setup},
-    requirement::{Need, can_run},
+    prometheus::{Histograms, Job, Prometheus},
+    proxy::{Accept, Proxy},
+    requirement::{Need, can_run, servers},
 };
 
 /// Up to 15 bytes of anything but blanks, slashes and colons.
@@ -21,6 +26,19 @@ const INTERFACES: &[&[u8]] = &[
     b"esc\x1b[31m\x07",
 ];
 
+/// The same as they are shown, with the loopback.
+const SHOWN: &[&str] = &[
+    "q\"uo\\te",
+    "back\\",
+    "new\\nline",
+    "a=\"1\",b",
+    "{}#,n",
+    "ünï→😀",
+    "not\\xffutf\\xfe8",
+    "esc\u{1b}[31m\u{7}",
+    "lo",
+];
+
 const DEVICES: &str = r#"
 collectors:
   devices:
@@ -33,7 +51,7 @@ collectors:
 
 #[test]
 fn hostile_names_pass_every_judge() {
-    let needs = [Need::Root, Need::Promtool, Need::Python];
+    let needs = [Need::Root, Need::Promtool, Need::Prometheus, Need::Python];
     if !can_run("hostile_names_pass_every_judge", &needs) {
         return;
     }
@@ -73,4 +91,50 @@ fn hostile_names_pass_every_judge() {
         "{families:?}"
     );
     assert_eq!(netkestrel.client.get("/").status, 200);
+    assert_arrive_as_protobuf(&netkestrel.client);
+}
+
+/// A real Prometheus stores every name as it is shown, from the format that has no escapes.
+fn assert_arrive_as_protobuf(program: &Client) {
+    let proxy = Proxy::start(program, Accept::Untouched);
+    let job = Job {
+        name: "protobuf",
+        target: proxy.address(),
+    };
+    for server in servers() {
+        let mut prometheus = Prometheus::start(&server, Histograms::Native, &[job]);
+        prometheus.wait_for("count_over_time(up[1m]) >= 2");
+        assert_eq!(
+            prometheus.query("up == 1").len(),
+            1,
+            "{}: {:?}",
+            server.display(),
+            prometheus.targets()
+        );
+        let interfaces = prometheus.query("netkestrel_network_receive_bytes_total");
+        assert_eq!(
+            labels(&interfaces, "interface"),
+            SHOWN.iter().copied().collect(),
+            "{}",
+            server.display()
+        );
+        let devices = prometheus.query("netkestrel_ping_last_rtt_seconds");
+        assert_eq!(
+            labels(&devices, "device"),
+            BTreeSet::from(["q\"uo\\te", "a=\"1\",b{}", "ünï→😀"]),
+            "{}",
+            server.display()
+        );
+    }
+    let seen = proxy.content_types();
+    assert!(
+        seen.iter()
+            .all(|seen| seen.starts_with("application/vnd.google.protobuf;")),
+        "{seen:?}"
+    );
+}
+
+fn labels<'a>(samples: &'a [Value], label: &str) -> BTreeSet<&'a str> {
+    let values = samples.iter().map(|sample| sample["metric"][label].as_str());
+    values.map(|value| value.expect("every sample has it")).collect()
 }

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking, and its support code does so for it"
 )]
 
+#[path = "../requirement/mod.rs"]
+mod requirement;
 mod support;
 
 mod requests;

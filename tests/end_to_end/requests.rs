@@ -55,6 +55,43 @@ fn reloading_over_http_needs_the_token() {
 }
 
 #[test]
+fn reloading_over_http_with_the_token_applies_the_file() {
+    let setup = Setup::new(Place::Here, "");
+    let netkestrel = setup.start();
+    let token = std::fs::read_to_string(setup.data_dir().join("token")).unwrap();
+    let reload = |token: &str| {
+        let authorization = format!("Bearer {token}");
+        let headers = [("Content-Length", "0"), ("Authorization", &authorization)];
+        netkestrel.client.request("POST", "/-/reload", &headers).unwrap()
+    };
+    setup.configure("collectors: {system: {enabled: false}}\n");
+    let refused = reload(&"0".repeat(64));
+    assert!([401, 403].contains(&refused.status), "{refused:?}");
+    assert!(netkestrel.page().has("netkestrel_memory_size_bytes"));
+
+    let answer = reload(token.trim());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(!netkestrel.page().has("netkestrel_memory_size_bytes"));
+
+    setup.configure("surprise: 1\n");
+    let answer = reload(token.trim());
+    assert_eq!(answer.status, 500, "{}", answer.text());
+    assert!(answer.text().contains("surprise"), "{}", answer.text());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_token_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let setup = Setup::new(Place::Here, "");
+    let _netkestrel = setup.start();
+    let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(setup.data_dir()), 0o700);
+    assert_eq!(mode(setup.data_dir().join("token")), 0o600);
+}
+
+#[test]
 fn collectors_can_be_chosen() {
     let netkestrel = Setup::new(Place::Here, "").start();
     let rows = [

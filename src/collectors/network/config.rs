@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{pattern::Filter, problem::Problems, units::HumanDuration};
 
 const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Settings of the collector `network`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +16,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub struct Config {
     /// Whether interfaces are watched.
     pub enabled: bool,
-    /// Time between two interval runs, from which rates for rules and history are made; at least 1s.
+    /// Time between two interval runs, from which rates for rules and history are made; from 1s to 24h.
     pub interval: HumanDuration,
     /// Interfaces to watch, by name; `*` stands for any characters and `?` for one. Empty means all. Applies to
     /// metrics, rates and totals alike. The totals add up hardware; where there is none, as in a container,
@@ -42,10 +43,10 @@ impl Default for Config {
 
 impl Config {
     pub(in crate::collectors) fn validate(&self, problems: &mut Problems) {
-        if *self.interval < SHORTEST {
+        if !(SHORTEST..=LONGEST).contains(&*self.interval) {
             problems.push(
                 "interval",
-                format_args!("`{}` is too short; at least `1s` is accepted", self.interval),
+                format_args!("given `{}`; accepted: from `1s` to `24h`", self.interval),
             );
         }
         for (list, position, complaint) in self.filter().complaints() {
@@ -79,10 +80,29 @@ mod tests {
         let found = problems.into_vec();
         let paths: Vec<&str> = found.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["interval", "include[1]", "exclude[0]"]);
-        assert_eq!(
-            found[0].message,
-            "`500ms` is too short; at least `1s` is accepted"
-        );
+    }
+
+    #[test]
+    fn an_interval_lasts_from_a_second_to_a_day() {
+        for (text, fine) in [
+            ("999ms", false),
+            ("1s", true),
+            ("24h", true),
+            ("24h1ms", false),
+            ("300000000000y", false),
+        ] {
+            let interval = HumanDuration::parse(text).expect(text);
+            let mut problems = Problems::new();
+            Config {
+                interval,
+                ..Config::default()
+            }
+            .validate(&mut problems);
+            let found = problems.into_vec().into_iter().map(|problem| problem.message);
+            let expected = format!("given `{interval}`; accepted: from `1s` to `24h`");
+            let expected = (!fine).then_some(expected).into_iter();
+            assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{text}");
+        }
     }
 
     #[test]

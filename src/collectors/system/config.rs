@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{pattern::Filter, problem::Problems, units::HumanDuration};
 
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+const LONGEST_INTERVAL: Duration = Duration::from_hours(24);
 
 /// Settings of the system collector.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +16,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Config {
     /// Whether the collector runs.
     pub enabled: bool,
-    /// Time between two interval runs, at least 1s. Scrapes read the sources themselves.
+    /// Time between two interval runs, from 1s to 24h. Scrapes read the sources themselves.
     pub interval: HumanDuration,
     /// Which mount points to show.
     /// Mounts that this process cannot see, such as those that systemd's `ProtectHome=yes` hides, are shown with
@@ -39,10 +40,10 @@ impl Default for Config {
 
 impl Config {
     pub(in crate::collectors) fn validate(&self, problems: &mut Problems) {
-        if *self.interval < SHORTEST_INTERVAL {
+        if !(SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&*self.interval) {
             problems.push(
                 "interval",
-                format_args!("`{}` is too short: 1s is the shortest interval", self.interval),
+                format_args!("given `{}`; accepted: from `1s` to `24h`", self.interval),
             );
         }
         problems.within("mounts", |p| complain(&self.mounts, p));
@@ -78,6 +79,22 @@ mod tests {
         config.validate(&mut problems);
         let found: Vec<_> = problems.into_vec().into_iter().map(|p| p.path).collect();
         assert_eq!(found, ["interval", "mounts.include[1]", "fstypes.exclude[0]"]);
+    }
+
+    #[test]
+    fn an_interval_lasts_from_a_second_to_a_day() {
+        for (text, fine) in [("999ms", false), ("1s", true), ("24h", true), ("25h", false)] {
+            let mut problems = Problems::new();
+            Config {
+                interval: HumanDuration::parse(text).expect(text),
+                ..Config::default()
+            }
+            .validate(&mut problems);
+            let found = problems.into_vec().into_iter().map(|problem| problem.message);
+            let expected = format!("given `{text}`; accepted: from `1s` to `24h`");
+            let expected = (!fine).then_some(expected).into_iter();
+            assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{text}");
+        }
     }
 
     #[test]

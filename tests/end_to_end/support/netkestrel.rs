@@ -38,7 +38,6 @@ impl Setup {
             place,
         };
         setup.configure(configuration);
-        std::fs::create_dir(setup.data_dir()).unwrap();
         setup.open_to_all();
         setup
     }
@@ -113,9 +112,8 @@ impl Setup {
     }
 
     fn program(&self) -> PathBuf {
-        let built = Path::new(env!("CARGO_BIN_EXE_netkestrel"));
         if matches!(self.place, Place::Here) {
-            built.to_owned()
+            built()
         } else {
             self.folder.path().join("netkestrel")
         }
@@ -125,7 +123,8 @@ impl Setup {
         self.folder.path().join("netkestrel.yml")
     }
 
-    fn data_dir(&self) -> PathBuf {
+    /// Where the program keeps its data; it makes the folder unless it runs in a namespace.
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -135,7 +134,8 @@ impl Setup {
         if !matches!(self.place, Place::Here) {
             use std::os::unix::fs::{PermissionsExt, chown};
 
-            std::fs::copy(env!("CARGO_BIN_EXE_netkestrel"), self.program()).unwrap();
+            std::fs::create_dir(self.data_dir()).unwrap();
+            std::fs::copy(built(), self.program()).unwrap();
             std::fs::set_permissions(self.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
             std::fs::set_permissions(self.file(), PermissionsExt::from_mode(0o644)).unwrap();
             if matches!(self.place, Place::Nobody(_)) {
@@ -143,6 +143,13 @@ impl Setup {
             }
         }
     }
+}
+
+/// The program under test: the one that was built with the tests, or the one that `NETKESTREL_TEST_PROGRAM` names.
+fn built() -> PathBuf {
+    let named = std::env::var_os("NETKESTREL_TEST_PROGRAM").map(PathBuf::from);
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(named.unwrap_or_else(|| env!("CARGO_BIN_EXE_netkestrel").into()))
 }
 
 /// The running program.

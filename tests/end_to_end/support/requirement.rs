@@ -1,10 +1,14 @@
 //! What a test needs besides the program, and what happens where it is missing: a skip that is visible, or a failure.
 
 use std::{
-    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
+
+use crate::requirement::{nothing_may_be_skipped, show, skip};
+
+/// Folder of a server that `scripts/test` fetches, and its major version.
+const SERVERS: &[(&str, &str)] = &[("current", "3"), ("debian12", "2")];
 
 /// Something a test cannot do without.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +24,10 @@ pub(crate) enum Need {
 }
 
 impl Need {
-    fn missing(self) -> Option<&'static str> {
+    fn missing(self) -> Option<String> {
         let (there, reason) = match self {
             Self::Root => (may_make_namespaces(), "needs root on Linux, with iproute2"),
-            Self::Promtool => (promtool().is_some(), "needs promtool in target/servers/*/"),
-            Self::Prometheus => (
+            Self::Promtool | Self::Prometheus => (
                 !servers().is_empty(),
                 "needs a Prometheus server in target/servers/*/",
             ),
@@ -33,7 +36,11 @@ impl Need {
                 "needs Python with prometheus-client in target/test-venv",
             ),
         };
-        (!there).then_some(reason)
+        (!there).then(|| reason.to_owned())
+    }
+
+    fn is_server(self) -> bool {
+        matches!(self, Self::Promtool | Self::Prometheus)
     }
 }
 
@@ -42,22 +49,50 @@ impl Need {
 /// # Panics
 /// When something is missing and `NETKESTREL_TEST_REQUIRE=1` forbids to skip.
 pub(crate) fn can_run(test: &str, needs: &[Need]) -> bool {
-    let Some(reason) = needs.iter().find_map(|need| need.missing()) else {
-        return true;
-    };
-    assert!(
-        std::env::var("NETKESTREL_TEST_REQUIRE").as_deref() != Ok("1"),
-        "{test} may not be skipped here, but {reason}"
-    );
-    // Unlike `eprintln!` this is shown for tests that pass, too.
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
-    false
+    let missing = needs.iter().find_map(|need| need.missing());
+    if let Some(reason) = &missing {
+        skip(test, reason);
+    } else if nothing_may_be_skipped() && needs.iter().any(|need| need.is_server()) {
+        demand_servers(test);
+    }
+    missing.is_none()
+}
+
+/// Every server has to be there in its version. One that Debian's archive did not give is named instead, as long as
+/// there is another.
+fn demand_servers(test: &str) {
+    for (name, major) in SERVERS {
+        let folder = server_folder().join(name);
+        if let Ok(reason) = std::fs::read_to_string(folder.with_extension("unavailable")) {
+            show("REDUCED", test, reason.trim());
+            continue;
+        }
+        let version = version(&folder.join("prometheus"));
+        assert!(
+            version
+                .as_deref()
+                .is_some_and(|version| major_of(version) == *major),
+            "{test} needs Prometheus {major} in {}, which has {version:?}",
+            folder.display()
+        );
+    }
+}
+
+/// `3.5.3+ds1` of `prometheus, version 3.5.3+ds1 (branch: …`, which 2.x writes to the one output, 3.x to the other.
+fn version(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let version = text.strip_prefix("prometheus, version ")?.split(' ').next()?;
+    Some(version.to_owned())
+}
+
+fn major_of(version: &str) -> &str {
+    version.split('.').next().unwrap_or_default()
 }
 
 /// Folders of the servers that are there, each with `prometheus` and `promtool`.
 pub(crate) fn servers() -> Vec<PathBuf> {
-    let folder = named_or("NETKESTREL_TEST_SERVERS", "target/servers");
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+    let mut found: Vec<PathBuf> = std::fs::read_dir(server_folder())
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -67,9 +102,8 @@ pub(crate) fn servers() -> Vec<PathBuf> {
     found
 }
 
-/// The promtool of the first server.
-pub(crate) fn promtool() -> Option<PathBuf> {
-    servers().first().map(|server| server.join("promtool"))
+fn server_folder() -> PathBuf {
+    named_or("NETKESTREL_TEST_SERVERS", "target/servers")
 }
 
 /// A Python that can parse OpenMetrics.

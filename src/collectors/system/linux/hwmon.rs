@@ -13,7 +13,10 @@ use smol_str::{SmolStr, format_smolstr};
 use super::source::Source;
 use crate::collectors::{
     Error,
-    system::{snapshot::Purpose, temperatures::Temperature},
+    system::{
+        snapshot::{Part, Purpose, settle},
+        temperatures::Temperature,
+    },
 };
 
 const MILLIDEGREES: f64 = 1000.0;
@@ -41,37 +44,39 @@ struct Chip {
 
 impl Sensors {
     /// Every sensor with its temperature. A sensor that refuses to be read sleeps or is switched off; that is
-    /// no failure, it only has no temperature now.
+    /// no failure, it only has no temperature now. One that tells nonsense has none either, and is a failure.
     pub(super) fn read(
         &mut self,
         root: &Path,
         purpose: Purpose,
         source: &mut Source,
-    ) -> Result<Vec<Temperature>, Error> {
+        failures: &mut Vec<Error>,
+    ) -> Part<Vec<Temperature>> {
         if purpose == Purpose::Interval || self.known.is_none() {
-            self.known = Some(find(root, source)?);
+            self.known = Some(settle(find(root, source), failures)?);
         }
         let known = self.known.as_deref().unwrap_or_default();
-        known.iter().map(|sensor| sensor.read(source)).collect()
+        let temperature = |sensor: &Sensor| Temperature {
+            sensor: sensor.name.clone(),
+            celsius: sensor
+                .celsius(source)
+                .and_then(|told| settle(told, failures).ok()),
+        };
+        Ok(known.iter().map(temperature).collect())
     }
 }
 
 impl Sensor {
-    fn read(&self, source: &mut Source) -> Result<Temperature, Error> {
-        let celsius = match source.line(&self.input) {
-            Ok(text) => Some(celsius(text).ok_or_else(|| Error::Parse {
-                what: self.input.display().to_string(),
-                detail: format!(
-                    "line 1: the temperature is `{}`, not a number",
-                    String::from_utf8_lossy(text)
-                ),
-            })?),
-            Err(_) => None,
-        };
-        Ok(Temperature {
-            sensor: self.name.clone(),
-            celsius,
-        })
+    /// What it tells now; `None` when it refuses to be read.
+    fn celsius(&self, source: &mut Source) -> Option<Result<f64, Error>> {
+        let text = source.line(&self.input).ok()?;
+        Some(celsius(text).ok_or_else(|| Error::Parse {
+            what: self.input.display().to_string(),
+            detail: format!(
+                "line 1: the temperature is `{}`, not a number",
+                String::from_utf8_lossy(text)
+            ),
+        }))
     }
 }
 

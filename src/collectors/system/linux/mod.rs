@@ -106,7 +106,7 @@ impl Reader {
             Purpose::Scrape => Err(Missing::NoSample),
             Purpose::Interval => settle(source.parse(&paths.uptime, loadavg::uptime), &mut failures),
         };
-        let temperatures = settle(self.sensors.read(&paths.hwmon, purpose, source), &mut failures);
+        let temperatures = self.sensors.read(&paths.hwmon, purpose, source, &mut failures);
         let snapshot = Snapshot {
             boot_time: stat.as_ref().map(|stat| stat.boot_time).map_err(|why| *why),
             cpu: stat.map(|stat| self.cpu(stat)),

@@ -77,8 +77,7 @@ impl Watch {
             .collect();
         // A thread that hangs stays known even without its mount: it is never started twice.
         self.probes.retain(|key, probe| {
-            probe.state != State::Idle
-                || slow().any(|mount| (&mount.disk, &mount.mountpoint) == (&key.0, &key.1))
+            slow().any(|mount| (&mount.disk, &mount.mountpoint) == (&key.0, &key.1)) || probe.hangs()
         });
         spaces
     }
@@ -158,6 +157,11 @@ impl Probe {
         // Whether the thread is still there shows when its answer is awaited.
         let _ = self.asks.try_send(());
         self.state = State::Asked;
+    }
+
+    /// Whether its last question is still open. Throws away an answer that came meanwhile.
+    fn hangs(&self) -> bool {
+        self.state != State::Idle && matches!(self.answers.try_recv(), Err(TryRecvError::Empty))
     }
 }
 
@@ -269,6 +273,23 @@ mod tests {
         assert_eq!(watch.probes.len(), 2);
         watch.spaces(&[]);
         assert!(watch.probes.is_empty());
+    }
+
+    #[test]
+    fn a_hung_mount_that_went_away_is_forgotten_once_it_answers() {
+        let (release, _asked, statvfs) = hanging();
+        let mut watch = Watch::new(statvfs, Duration::from_millis(20));
+        assert_eq!(watch.spaces(&[mount("/hung", Access::MayHang)]), [None]);
+        watch.spaces(&[]);
+        assert_eq!(watch.probes.len(), 1, "its thread still hangs");
+
+        release.send(()).expect("the thread waits");
+        let end = Instant::now() + Duration::from_secs(10);
+        while !watch.probes.is_empty() {
+            assert!(Instant::now() < end, "its thread is never dropped");
+            thread::yield_now();
+            watch.spaces(&[]);
+        }
     }
 
     #[test]

@@ -280,7 +280,7 @@ fn a_part_that_fails_costs_only_its_own_samples() {
             "../sys/class/hwmon/hwmon0/temp1_input",
             "warm",
             "line 1: the temperature is `warm`, not a number",
-            &["netkestrel_temperature_"],
+            &["netkestrel_temperature_celsius{sensor=\"coretemp Package"],
             &["temperature_celsius"],
         ),
     ] {
@@ -340,6 +340,22 @@ fn files_that_are_not_there_are_failures_except_those_a_system_may_lack() {
             .iter()
             .all(|reading| reading.observed.value().is_none())
     );
+}
+
+#[test]
+fn each_sensor_that_tells_nonsense_is_a_failure_of_its_own() {
+    let host = copy_of("small");
+    for file in ["hwmon0/temp1_input", "hwmon1/temp1_input"] {
+        fs::write(host.path().join("sys/class/hwmon").join(file), "warm").expect("writable");
+    }
+    let collector = collector(host.path(), &Config::default());
+    let outcome = collector.scrape(at(0));
+    assert_eq!(outcome.failures.len(), 2, "{:?}", outcome.failures);
+    let text = text(&outcome.data);
+    let told = text
+        .lines()
+        .filter(|line| line.starts_with("netkestrel_temperature_celsius{"));
+    assert_eq!(told.count(), 2, "those of the two other sensors: {text}");
 }
 
 #[test]
