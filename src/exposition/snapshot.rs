@@ -114,11 +114,8 @@ fn fits(desc: &Desc, point: &Point) -> bool {
 /// Whether two points might have the same labels. Compares hashes, since thousands of label sets per scrape
 /// are too many to keep in a set just to learn that all is well.
 fn has_twins(points: &[Point]) -> bool {
-    let hasher = foldhash::fast::RandomState::default();
-    let mut hashes: Vec<u64> = points
-        .iter()
-        .map(|point| hasher.hash_one(&point.labels))
-        .collect();
+    let state = foldhash::fast::RandomState::default();
+    let mut hashes: Vec<u64> = points.iter().map(|point| state.hash_one(&point.labels)).collect();
     hashes.sort_unstable();
     hashes.windows(2).any(|pair| pair.first() == pair.last())
 }

@@ -99,7 +99,7 @@ impl GatewayWatch {
                     warn!(address = %address.ip(), "the default gateway is gone; still watching the last one");
                 }
                 (None, None) => {
-                    info!("no default gateway and no device configured; looking again every minute")
+                    info!("no default gateway and no device configured; looking again every minute");
                 }
             }
         }
