@@ -12,6 +12,7 @@ struct Route {
 
 /// The gateway to watch; `None` when there is none or it cannot be read.
 #[cfg(target_os = "linux")]
+#[must_use]
 pub fn find(procfs: &str) -> Option<SocketAddr> {
     let net = std::path::Path::new(procfs).join("net");
     let read = |name: &str| std::fs::read_to_string(net.join(name)).unwrap_or_default();
@@ -21,6 +22,7 @@ pub fn find(procfs: &str) -> Option<SocketAddr> {
 
 /// The gateway to watch; `None` when there is none or it cannot be read.
 #[cfg(not(target_os = "linux"))]
+#[must_use]
 pub fn find(_procfs: &str) -> Option<SocketAddr> {
     let gateway = netdev::get_default_gateway().ok()?;
     let v4 = gateway.ipv4.first().map(|ip| IpAddr::from(*ip));
