@@ -9,6 +9,7 @@
 
 pub mod build;
 pub mod clock;
+pub mod pattern;
 pub mod problem;
 pub mod sample;
 pub mod units;

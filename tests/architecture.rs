@@ -7,12 +7,13 @@ use std::{
 };
 
 /// Modules that everyone may use: they import nothing but each other.
-const VOCABULARY: &[&str] = &["clock", "problem", "sample", "units"];
+const VOCABULARY: &[&str] = &["clock", "pattern", "problem", "sample", "units"];
 
 /// What each module may import besides the vocabulary. `app` and `cli` may import everything.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("build", &[]),
     ("clock", &[]),
+    ("pattern", &[]),
     ("problem", &[]),
     ("sample", &[]),
     ("units", &[]),
@@ -83,6 +84,11 @@ fn unsafe_code_lives_in_sys_alone() {
 fn no_file_passes_500_lines() {
     let long: Vec<_> = sources(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
         .into_iter()
+        .filter(|file| {
+            !file
+                .file_stem()
+                .is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
+        })
         .filter_map(|file| {
             let text = fs::read_to_string(&file).expect("sources are readable");
             let production = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("");

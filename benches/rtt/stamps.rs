@@ -53,10 +53,12 @@ impl Listener {
             let mut sent = HashMap::new();
             while !matches!(stopped.try_recv(), Err(mpsc::TryRecvError::Disconnected)) {
                 pause(ROUND);
-                let completed =
+                let passed =
                     iter::from_fn(|| receive(&socket)).filter_map(|packet| complete(&mut sent, &packet));
-                // Nobody listens any more only while everything ends.
-                completed.for_each(|trip| drop(log.send(trip)));
+                for trip in passed {
+                    // Nobody listens any more only while everything ends.
+                    let _ = log.send(trip);
+                }
             }
         });
         Ok(Self {

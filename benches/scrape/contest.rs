@@ -1,6 +1,9 @@
 //! Two servers scraped in turns, so that whatever disturbs the machine disturbs both.
 
-use std::{net::SocketAddr, process::Command};
+use std::{
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
 
 use crate::support::{
     Result,
@@ -154,5 +157,7 @@ pub(crate) fn start_exporter(mut command: Command, address: SocketAddr, flags: &
         .arg(format!("--web.listen-address={address}"))
         .arg("--log.level=error")
         .args(flags);
+    // It complains at every scrape about what this machine does not have.
+    command.stderr(Stdio::null());
     Running::start(&mut command)
 }

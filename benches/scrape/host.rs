@@ -91,7 +91,7 @@ fn defaults_with_devices() -> String {
     (2..2 + DEVICES)
         .map(|last| target(Ipv4Addr::new(127, 0, 0, last)))
         .fold(
-            "collectors:\n  devices:\n    targets:\n".to_owned(),
+            "log: {level: error}\ncollectors:\n  devices:\n    targets:\n".to_owned(),
             |text, line| text + &line,
         )
 }

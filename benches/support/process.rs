@@ -19,12 +19,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts `command` without input; its messages are dropped.
+    /// Starts `command` without input; what it prints is dropped, what it complains about is shown.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .spawn()
             .map_err(|error| format!("failed to start {command:?}: {error}"))?;
         Ok(Self { child })

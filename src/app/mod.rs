@@ -27,7 +27,7 @@ use tracing::{info, warn};
 use self::{
     gather::{Gatherer, OwnFamilies},
     reload::Reloader,
-    schedule::{Restarts, keep_alive, run_on_interval},
+    schedule::{Restarts, Schedule, keep_alive},
     view::View,
 };
 use crate::{
@@ -52,15 +52,6 @@ pub enum Error {
     /// The runtime did not start.
     #[error("failed to start the runtime")]
     Runtime(#[source] std::io::Error),
-    /// The folder for data cannot be made.
-    #[error("failed to create the data directory {}", path.display())]
-    DataDir {
-        /// Which folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
     /// The HTTP server could not start or go on.
     #[error("failed to {0}")]
     Web(#[from] web::Error),
@@ -125,7 +116,7 @@ impl App {
         let address = listener
             .local_addr()
             .map_err(|error| Error::Web(web::Error::Serve(error)))?;
-        let token = local_token(&config, &sources)?;
+        let token = local_token(config.data_dir_in(&sources.env));
         let set = Arc::new(collectors::Set::new(&config.collectors, &context(&config, clock)));
         let collectors: Vec<_> = set.all().into_iter().map(|c| Arc::new(Guarded::new(c))).collect();
         let restarts = Arc::new(Restarts::default());
@@ -177,15 +168,19 @@ impl App {
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for guarded in &self.collectors {
-            let (changed, stopping) = (self.reloader.changed(), stopping.clone());
-            tasks.spawn(run_on_interval(
-                Arc::clone(guarded),
-                self.clock,
-                changed,
-                stopping.clone(),
+            let schedule = Schedule {
+                guarded: Arc::clone(guarded),
+                clock: self.clock,
+                changed: self.reloader.changed(),
+                stop: stopping.clone(),
+            };
+            let restarts = &self.restarts;
+            tasks.spawn(keep_alive(
+                Arc::clone(restarts),
+                schedule.clone(),
+                Schedule::intervals,
             ));
-            let collector = Arc::clone(guarded.collector());
-            tasks.spawn(keep_alive(collector, Arc::clone(&self.restarts), stopping));
+            tasks.spawn(keep_alive(Arc::clone(restarts), schedule, Schedule::background));
         }
         tasks.spawn(greeting::greet(
             self.address,
@@ -202,7 +197,8 @@ impl App {
         };
         let served = web::serve(self.listener, self.services, shutdown, GRACE).await;
         stop.send_replace(true);
-        if tokio::time::timeout(GRACE, tasks.join_all()).await.is_err() {
+        let all_ended = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, all_ended).await.is_err() {
             warn!("some tasks did not end in time and were abandoned");
         }
         info!("stopped");
@@ -235,18 +231,30 @@ fn own_families(
     ]
 }
 
-/// The token that lets a local user change things. Without a folder to keep it in, nobody can; the program runs
-/// all the same, as it only reads.
-fn local_token(config: &Config, sources: &Sources) -> Result<Option<web::Token>, Error> {
-    let Some(path) = config.data_dir_in(&sources.env) else {
+/// The token that lets a local user change things. Without a folder to keep it in, nobody can, and the program runs
+/// all the same: watching needs no folder.
+fn local_token(data_dir: Option<PathBuf>) -> Option<web::Token> {
+    let Some(path) = data_dir else {
         warn!("no data directory: the environment names no home; set `data_dir` to allow reloads over HTTP");
-        return Ok(None);
+        return None;
     };
-    create_private(&path).map_err(|source| Error::DataDir {
-        path: path.clone(),
-        source,
-    })?;
-    Ok(Some(web::Token::load_or_create(&path)?))
+    let token = create_private(&path)
+        .map_err(|error| format!("failed to create the directory: {error}"))
+        .and_then(|()| web::Token::load_or_create(&path).map_err(|error| chain(&error)));
+    match token {
+        Ok(token) => Some(token),
+        Err(error) => {
+            let data_dir = path.display();
+            warn!(%data_dir, error, "no local token: reloads over HTTP are refused; SIGHUP still works");
+            None
+        }
+    }
+}
+
+/// The error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn create_private(path: &std::path::Path) -> std::io::Result<()> {
@@ -259,4 +267,18 @@ fn create_private(path: &std::path::Path) -> std::io::Result<()> {
 
 fn host_name() -> String {
     sysinfo::System::host_name().unwrap_or_else(|_| "localhost".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_place_for_the_token_the_program_runs_all_the_same() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        assert!(local_token(Some(file.path().join("below a file"))).is_none());
+        assert!(local_token(None).is_none());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        assert!(local_token(Some(folder.path().join("new"))).is_some());
+    }
 }

@@ -121,12 +121,7 @@ fn usage() -> Usage {
         return Usage::default();
     };
     let kind = ProcessRefreshKind::nothing().with_memory().with_cpu();
-    if system
-        .refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, kind)
-        .is_err()
-    {
-        return Usage::default();
-    }
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, kind);
     let Some(process) = system.process(pid) else {
         return Usage::default();
     };

@@ -33,12 +33,16 @@ pub(super) const METRICS: &[&Desc] = &[&SUCCESSFUL, &SUCCESS_TIME];
 
 /// Holds the configuration in force and everything a change of it touches.
 pub(super) struct Reloader {
+    /// What cannot change without a restart is as it was here.
+    at_start: Config,
     sources: Sources,
     clock: Clock,
     collectors: Arc<collectors::Set>,
     log: logging::Handle,
     changed: watch::Sender<u64>,
     services: OnceLock<Weak<web::Services>>,
+    /// Held while a reload reads files, which may take long; `state` is only held to look and to commit.
+    reloading: Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -66,12 +70,14 @@ impl Reloader {
         log: logging::Handle,
     ) -> Self {
         Self {
+            at_start: config.clone(),
             sources,
             clock,
             collectors,
             log,
             changed: watch::channel(0).0,
             services: OnceLock::new(),
+            reloading: Mutex::default(),
             state: Mutex::new(State {
                 config,
                 last_success: clock.now(),
@@ -109,16 +115,16 @@ impl Reloader {
         ]
     }
 
-    /// The lock spans the whole reload, so that two at once cannot mix. Blocks: it reads files.
+    /// One at a time, so that two cannot mix. Blocks: it reads files.
     fn load_and_apply(&self) -> Reload {
-        let mut state = self.state();
+        let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let at = self.clock.now();
         let loaded = match config::load(&self.sources) {
             Ok(loaded) => loaded,
             Err(problem) => {
                 error!(%problem, "failed to reload the configuration; the one before stays in force");
                 let error = problem.to_string();
-                state.last_attempt = Some(Attempt {
+                self.state().last_attempt = Some(Attempt {
                     at,
                     error: Some(error.clone()),
                 });
@@ -126,14 +132,23 @@ impl Reloader {
             }
         };
         loaded.notes.iter().for_each(|note| warn!(note, "configuration"));
-        let report = compare(&state.config, &loaded.config);
         self.apply(&loaded.config);
-        state.config = loaded.config;
-        state.last_success = at;
-        state.last_attempt = Some(Attempt { at, error: None });
+        let report = self.commit(loaded.config, at);
         let (changed, needs_restart) = (report.applied.join(","), report.needs_restart.join(","));
         info!(changed, needs_restart, "configuration reloaded");
         Ok(report)
+    }
+
+    fn commit(&self, config: Config, at: Now) -> ReloadReport {
+        let mut state = self.state();
+        let report = ReloadReport {
+            applied: changes(&state.config, &config),
+            needs_restart: owned(config::restart_needed(&self.at_start, &config)),
+        };
+        state.config = config;
+        state.last_success = at;
+        state.last_attempt = Some(Attempt { at, error: None });
+        report
     }
 
     fn apply(&self, config: &Config) {
@@ -160,22 +175,28 @@ impl Control for Arc<Reloader> {
     }
 }
 
-/// Paths that differ, split by when they take effect.
-fn compare(old: &Config, new: &Config) -> ReloadReport {
-    let needs_restart: Vec<String> = config::restart_needed(old, new)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    let mut applied = Vec::new();
+/// Paths that differ and are in force at once.
+fn changes(old: &Config, new: &Config) -> Vec<String> {
+    let mut found = Vec::new();
     let values = (serde_json::to_value(old), serde_json::to_value(new));
-    if let (Ok(old), Ok(new)) = values {
-        differences(String::new(), &old, &new, &mut applied);
+    if let (Ok(before), Ok(after)) = values {
+        differences(String::new(), &before, &after, &mut found);
     }
-    applied.retain(|path| !needs_restart.contains(path));
-    ReloadReport {
-        applied,
-        needs_restart,
+    if found.is_empty() && old != new {
+        found.push("a secret".to_owned());
     }
+    let later = config::restart_needed(old, new);
+    found.retain(|path| !later.iter().any(|key| is_at_or_below(path, key)));
+    found
+}
+
+fn is_at_or_below(path: &str, key: &str) -> bool {
+    path.strip_prefix(key)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn owned(paths: Vec<&'static str>) -> Vec<String> {
+    paths.into_iter().map(str::to_owned).collect()
 }
 
 /// Adds the path of every key that differs; a list counts as one.
@@ -199,16 +220,30 @@ fn differences(path: String, old: &Value, new: &Value, found: &mut Vec<String>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::Secret;
 
     #[test]
-    fn changes_are_told_by_path_and_by_when_they_take_effect() {
+    fn changes_in_force_are_told_by_path() {
         let old = Config::default();
-        let mut new = old.clone();
-        new.timezone = "UTC".to_owned();
-        new.web.listen_address = "127.0.0.1:1".to_owned();
-        let report = compare(&old, &new);
-        assert_eq!(report.applied, ["timezone"]);
-        assert_eq!(report.needs_restart, ["web.listen_address"]);
-        assert_eq!(compare(&old, &old), ReloadReport::default());
+        let changed = |change: fn(&mut Config)| {
+            let mut new = old.clone();
+            change(&mut new);
+            changes(&old, &new)
+        };
+        assert_eq!(changed(|_| ()), [""; 0]);
+        assert_eq!(changed(|new| new.timezone = "UTC".to_owned()), ["timezone"]);
+        assert_eq!(
+            changed(|new| new.notifiers.email.password = Secret::new("other")),
+            ["notifiers.email.password"]
+        );
+        assert_eq!(
+            changed(|new| new.web.listen_address = ":1".to_owned()),
+            [""; 0],
+            "needs a restart"
+        );
+        assert_eq!(
+            changed(|new| new.collectors.paths.procfs = "/host/proc".to_owned()),
+            [""; 0]
+        );
     }
 }

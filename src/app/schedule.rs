@@ -11,11 +11,11 @@ use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval_at},
 };
-use tracing::{error, info};
+use tracing::{debug, error};
 
 use crate::{
     clock::Clock,
-    collectors::{Collect, Guarded, Stop},
+    collectors::{Background, Guarded, Stop},
     sample::{Desc, Family, Kind},
 };
 
@@ -34,30 +34,46 @@ const RESTARTS: Desc = Desc {
 /// Metrics about background tasks.
 pub(super) const METRICS: &[&Desc] = &[&RESTARTS];
 
-/// Runs `guarded` on its interval until `stop`; `changed` fires when its settings may have changed.
-pub(super) async fn run_on_interval(
-    guarded: Arc<Guarded>,
-    clock: Clock,
-    mut changed: watch::Receiver<u64>,
-    mut stop: Stop,
-) {
-    let mut started = Instant::now();
-    let mut interval = guarded.collector().interval();
-    let mut ticks = ticker(started, interval);
-    loop {
-        tokio::select! {
-            () = stopped(&mut stop) => return,
-            Ok(()) = changed.changed() => {
-                let wanted = guarded.collector().interval();
-                if wanted != interval {
-                    interval = wanted;
-                    ticks = ticker((started + interval).max(Instant::now()), interval);
+/// Everything that runs for one collector.
+#[derive(Clone)]
+pub(super) struct Schedule {
+    pub(super) guarded: Arc<Guarded>,
+    pub(super) clock: Clock,
+    /// Fires when the collector's settings may have changed.
+    pub(super) changed: watch::Receiver<u64>,
+    pub(super) stop: Stop,
+}
+
+impl Schedule {
+    /// The interval runs, until `stop`.
+    pub(super) fn intervals(self) -> Option<Background> {
+        Some(Box::pin(self.run_on_interval()))
+    }
+
+    /// The collector's background work, if it has any.
+    pub(super) fn background(self) -> Option<Background> {
+        Arc::clone(self.guarded.collector()).background(self.stop)
+    }
+
+    async fn run_on_interval(mut self) {
+        let mut started = Instant::now();
+        let mut interval = self.guarded.collector().interval();
+        let mut ticks = ticker(started, interval);
+        loop {
+            tokio::select! {
+                () = stopped(&mut self.stop) => return,
+                Ok(()) = self.changed.changed() => {
+                    let wanted = self.guarded.collector().interval();
+                    if wanted != interval {
+                        interval = wanted;
+                        ticks = ticker((started + interval).max(Instant::now()), interval);
+                    }
                 }
-            }
-            tick = ticks.tick() => {
-                started = tick;
-                if guarded.collector().enabled() {
-                    guarded.sample(clock.now(), interval.min(LONGEST_RUN)).await;
+                tick = ticks.tick() => {
+                    started = tick;
+                    if self.guarded.collector().enabled() {
+                        self.guarded.sample(self.clock.now(), interval.min(LONGEST_RUN)).await;
+                    }
                 }
             }
         }
@@ -110,16 +126,20 @@ impl Restarts {
     }
 }
 
-/// Keeps the background work of `collector` going until `stop`.
-pub(super) async fn keep_alive(collector: Arc<dyn Collect>, restarts: Arc<Restarts>, stop: Stop) {
-    let task = collector.name();
-    while let Some(work) = Arc::clone(&collector).background(stop.clone()) {
+/// Keeps a part of a schedule going until it ends by itself.
+pub(super) async fn keep_alive(
+    restarts: Arc<Restarts>,
+    schedule: Schedule,
+    part: fn(Schedule) -> Option<Background>,
+) {
+    let task = schedule.guarded.collector().name();
+    while let Some(work) = part(schedule.clone()) {
         restarts.know(task);
         match tokio::spawn(work).await {
-            Ok(()) => return info!(task, "background task ended"),
+            Ok(()) => return debug!(task, "task ended"),
             Err(error) => {
                 restarts.count(task);
-                error!(task, %error, "background task panicked and is restarted");
+                error!(task, %error, "task panicked and is restarted");
             }
         }
         tokio::time::sleep(RESTART_PAUSE).await;
@@ -133,7 +153,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::Now,
-        collectors::{Background, Outcome},
+        collectors::{Collect, Outcome},
         sample::Batch,
     };
 
@@ -173,8 +193,17 @@ mod tests {
             let start = self.starts.fetch_add(1, Ordering::SeqCst);
             let panics = self.panics;
             Some(Box::pin(async move {
-                assert!(start >= panics, "start {start} panics on purpose")
+                assert!(start >= panics, "start {start} panics on purpose");
             }))
+        }
+    }
+
+    fn schedule(collector: &Arc<Counting>, changed: watch::Receiver<u64>, stop: Stop) -> Schedule {
+        Schedule {
+            guarded: Arc::new(Guarded::new(collector.clone())),
+            clock: Clock::System,
+            changed,
+            stop,
         }
     }
 
@@ -189,10 +218,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn runs_start_to_start_and_follow_a_changed_interval() {
         let collector = counting(30, 0);
-        let guarded = Arc::new(Guarded::new(collector.clone()));
         let (change, changed) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(run_on_interval(guarded, Clock::System, changed, stopped));
+        let schedule = schedule(&collector, changed, stopped);
+        let task = tokio::spawn(keep_alive(Arc::default(), schedule, Schedule::intervals));
 
         let runs_after = async |seconds| {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -215,7 +244,8 @@ mod tests {
     async fn background_work_that_panics_is_restarted_and_counted() {
         let restarts = Arc::new(Restarts::default());
         let (_stop, stopped) = watch::channel(false);
-        keep_alive(counting(30, 2), Arc::clone(&restarts), stopped).await;
+        let schedule = schedule(&counting(30, 2), watch::channel(0).1, stopped);
+        keep_alive(Arc::clone(&restarts), schedule, Schedule::background).await;
         assert_eq!(*restarts.counts(), [("counting", 2)]);
     }
 }

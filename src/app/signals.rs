@@ -24,6 +24,7 @@ pub(super) fn stop() -> Result<impl Future<Output = ()>, Error> {
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the same shape as on Unix")]
 pub(super) fn stop() -> Result<impl Future<Output = ()>, Error> {
+    use tracing::warn;
     Ok(async {
         match tokio::signal::ctrl_c().await {
             Ok(()) => info!(signal = "Ctrl-C", "stopping"),

@@ -70,7 +70,7 @@ impl Watch for View {
         let readings = Readings(&batches);
         Overview {
             tiles: tiles(&readings),
-            interfaces: interfaces(&readings),
+            interfaces: interfaces(&self.set, &readings),
             devices: devices(&self.set, now),
         }
     }
@@ -170,18 +170,16 @@ fn measure(observed: Observed, of: fn(f64) -> Measure) -> Measure {
     }
 }
 
-fn interfaces(readings: &Readings<'_>) -> Vec<InterfaceRow> {
-    readings
-        .of("network_interface_up")
-        .map(|(name, up)| InterfaceRow {
-            name: name.clone(),
-            kind: SmolStr::default(),
-            up: up.value().map(|up| up > 0.0),
-            speed: None,
-            receive: readings.one("network_receive_bytes_per_second", name),
-            transmit: readings.one("network_transmit_bytes_per_second", name),
-        })
-        .collect()
+fn interfaces(set: &collectors::Set, readings: &Readings<'_>) -> Vec<InterfaceRow> {
+    let rows = set.network.overview().into_iter().map(|interface| InterfaceRow {
+        receive: readings.one("network_receive_bytes_per_second", &interface.name),
+        transmit: readings.one("network_transmit_bytes_per_second", &interface.name),
+        name: interface.name,
+        kind: SmolStr::new_static(interface.kind),
+        up: Some(interface.up),
+        speed: interface.speed,
+    });
+    rows.collect()
 }
 
 fn devices(set: &collectors::Set, now: Now) -> Vec<DeviceRow> {

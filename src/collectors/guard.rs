@@ -1,5 +1,5 @@
-//! Runs a collector under a deadline, contains its panics and counts how its runs went.
-//! A run that hangs is left behind on its thread, and no second one is started until it returns.
+//! Runs a collector under a deadline, contains its panics and counts how its runs went. Overlapping runs of one
+//! kind take turns. A run that hangs is left behind on its thread, and no other is started until it returns.
 
 use std::{
     sync::{
@@ -89,8 +89,8 @@ pub const METRICS: &[&Desc] = &[
 /// A collector with its guard.
 pub struct Guarded {
     collector: Arc<dyn Collect>,
-    scraping: Arc<AtomicBool>,
-    sampling: Arc<AtomicBool>,
+    scraping: Turn,
+    sampling: Turn,
     stats: Mutex<Stats>,
 }
 
@@ -131,8 +131,8 @@ impl Guarded {
     pub fn new(collector: Arc<dyn Collect>) -> Self {
         Self {
             collector,
-            scraping: Arc::default(),
-            sampling: Arc::default(),
+            scraping: Turn::default(),
+            sampling: Turn::default(),
             stats: Mutex::default(),
         }
     }
@@ -208,23 +208,27 @@ impl Guarded {
 
     async fn run<T: Send + 'static>(
         &self,
-        busy: &Arc<AtomicBool>,
+        turn: &Turn,
         deadline: Duration,
         read: impl FnOnce(&dyn Collect) -> Outcome<T> + Send + 'static,
     ) -> End<T> {
-        if busy.swap(true, Ordering::AcqRel) {
+        let ends = tokio::time::Instant::now() + deadline;
+        let Some(held) = turn.take(ends).await else {
             return End::StillRunning;
-        }
+        };
         let started = Instant::now();
-        let (collector, busy) = (Arc::clone(&self.collector), Release(Arc::clone(busy)));
+        let collector = Arc::clone(&self.collector);
         let task = tokio::task::spawn_blocking(move || {
-            let _release = busy;
+            let _held = held;
             read(&*collector)
         });
-        let end = match tokio::time::timeout(deadline, task).await {
+        let end = match tokio::time::timeout_at(ends, task).await {
             Ok(Ok(outcome)) => End::Returned(outcome),
             Ok(Err(error)) => End::Panicked(error.to_string()),
-            Err(_) => End::TimedOut,
+            Err(_) => {
+                turn.given_up.store(true, Ordering::Release);
+                End::TimedOut
+            }
         };
         self.stats().duration = started.elapsed();
         end
@@ -267,12 +271,25 @@ impl Guarded {
     }
 }
 
-/// Clears the busy flag when the run ends, also by a panic.
-struct Release(Arc<AtomicBool>);
+/// Lets runs of one kind take turns, without waiting for one that was given up.
+#[derive(Default)]
+struct Turn {
+    free: Arc<tokio::sync::Mutex<()>>,
+    given_up: AtomicBool,
+}
 
-impl Drop for Release {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+impl Turn {
+    /// The right to run; `None` when the run before hangs or does not end by `ends`.
+    async fn take(&self, ends: tokio::time::Instant) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        let held = match Arc::clone(&self.free).try_lock_owned() {
+            Ok(held) => held,
+            Err(_) if self.given_up.load(Ordering::Acquire) => return None,
+            Err(_) => tokio::time::timeout_at(ends, Arc::clone(&self.free).lock_owned())
+                .await
+                .ok()?,
+        };
+        self.given_up.store(false, Ordering::Release);
+        Some(held)
     }
 }
 
@@ -394,6 +411,35 @@ mod tests {
             ]
         );
         drop(release);
+    }
+
+    #[tokio::test]
+    async fn overlapping_runs_take_turns() {
+        let (begun, beginnings) = mpsc::channel();
+        let (release, held) = mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let guarded = Arc::new(guarded(move || {
+            let _ = begun.send(());
+            let _ = held.lock().expect("not poisoned").recv();
+            Outcome::ok(Vec::new())
+        }));
+        let now = Clock::System.now();
+        let scrape =
+            |guarded: Arc<Guarded>| async move { guarded.scrape(now, Duration::from_secs(30)).await };
+        let first = tokio::spawn(scrape(Arc::clone(&guarded)));
+        let begun = tokio::task::spawn_blocking(move || beginnings.recv().map(|()| beginnings));
+        let beginnings = begun.await.expect("no panic").expect("the first run began");
+        let second = tokio::spawn(scrape(Arc::clone(&guarded)));
+        release.send(()).expect("the first run waits");
+        release.send(()).expect("the second run will wait");
+        first.await.expect("no panic");
+        second.await.expect("no panic");
+        assert_eq!(
+            beginnings.try_recv(),
+            Ok(()),
+            "the second run began after the first"
+        );
+        assert_eq!(told(&guarded, now), [("success", 1.0), ("runs_total", 2.0)]);
     }
 
     #[tokio::test]

@@ -1,7 +1,10 @@
 //! Checks a tree against the schema and turns what is right in it into JSON. What is wrong is reported and left
 //! out, so that the rest can be examined in the same run.
 
-use std::collections::HashMap;
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashMap},
+};
 
 use serde_json::{Map, Value as Json};
 
@@ -24,7 +27,7 @@ pub(super) struct Checked {
 #[derive(Default)]
 pub(super) struct LeftOut {
     /// Paths of values.
-    paths: Vec<String>,
+    paths: BTreeSet<String>,
     /// For lists that lost items: the positions of those that stayed.
     kept: HashMap<String, Vec<usize>>,
 }
@@ -33,6 +36,7 @@ pub(super) struct LeftOut {
 pub(super) fn check(root: &Node, schema: &Json) -> Checked {
     let mut check = Check {
         top: Shape::new(schema),
+        places: OnceCell::new(),
         faults: Vec::new(),
         left_out: LeftOut::default(),
     };
@@ -45,19 +49,29 @@ pub(super) fn check(root: &Node, schema: &Json) -> Checked {
 }
 
 impl Checked {
-    /// The path in the tree of what is at `path` in the JSON; `None` if it was reported already.
+    /// The path in the tree of what is at `path` in the JSON; `None` if it, or a part of it, was reported already.
     pub(super) fn original_path(&self, path: &str) -> Option<String> {
         let original = self.left_out.with_original_positions(path);
-        let reported = |left: &String| {
-            original
-                .strip_prefix(left.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        (!self.left_out.paths.iter().any(reported)).then_some(original)
+        (!self.left_out.touches(&original)).then_some(original)
     }
 }
 
 impl LeftOut {
+    /// Whether this path, something around it or something in it was left out.
+    fn touches(&self, path: &str) -> bool {
+        let around = path
+            .match_indices(['.', '['])
+            .filter_map(|(end, _)| path.get(..end));
+        let inside = |mark: char| {
+            let start = format!("{path}{mark}");
+            self.paths
+                .range(start.clone()..)
+                .next()
+                .is_some_and(|next| next.starts_with(&start))
+        };
+        around.chain([path]).any(|outer| self.paths.contains(outer)) || inside('.') || inside('[')
+    }
+
     fn with_original_positions(&self, path: &str) -> String {
         let mut original = String::new();
         for (nth, part) in path.split('[').enumerate() {
@@ -79,6 +93,8 @@ impl LeftOut {
 
 struct Check<'s> {
     top: Shape<'s>,
+    /// Paths of all keys by their last word.
+    places: OnceCell<HashMap<String, Vec<String>>>,
     faults: Vec<Fault>,
     left_out: LeftOut,
 }
@@ -87,7 +103,7 @@ impl<'s> Check<'s> {
     fn node(&mut self, node: &Node, shape: Shape<'s>, path: &str) -> Option<Json> {
         let kind = shape.kind();
         if matches!(node.value, Value::Broken) {
-            self.left_out.paths.push(path.to_owned());
+            self.left_out.paths.insert(path.to_owned());
             return None;
         }
         if node.is_null() {
@@ -160,17 +176,24 @@ impl<'s> Check<'s> {
 
     /// Where a key of this name is known, when it is known in one place only.
     fn elsewhere(&self, key: &str, path: &str) -> String {
-        let ends = |(known, _): &(String, _)| known.rsplit('.').next() == Some(key) && known != path;
-        let mut places = self.top.paths().into_iter().filter(ends).map(|(known, _)| known);
-        match (places.next(), places.next()) {
-            (Some(place), None) => format!("; did you mean `{place}`?"),
+        let places = self.places.get_or_init(|| {
+            let mut places: HashMap<String, Vec<String>> = HashMap::new();
+            for (known, _) in self.top.paths() {
+                let last = known.rsplit('.').next().unwrap_or(&known).to_owned();
+                places.entry(last).or_default().push(known);
+            }
+            places
+        });
+        match places.get(key).map(Vec::as_slice) {
+            Some([place]) if place != path => format!("; did you mean `{place}`?"),
             _ => String::new(),
         }
     }
 
     fn wrong(&mut self, node: &Node, path: &str, kind: &Kind<'_>) -> Option<Json> {
         let hint = match (&node.value, kind) {
-            (Value::Plain(_), Kind::Text { .. }) if !node.is_null() => ", so write it in quotes",
+            (_, Kind::Text { .. }) if node.is_null() => "; for none write `\"\"`",
+            (Value::Plain(_), Kind::Text { .. }) => ", so write it in quotes",
             _ => "",
         };
         let message = format!(
@@ -183,7 +206,7 @@ impl<'s> Check<'s> {
     }
 
     fn fault(&mut self, origin: &Origin, path: &str, message: String) {
-        self.left_out.paths.push(path.to_owned());
+        self.left_out.paths.insert(path.to_owned());
         self.faults.push(Fault::new(origin, path, message));
     }
 }

@@ -13,12 +13,14 @@ use super::{
 
 const PREFIX: &str = "NETKESTREL_";
 
-/// Variables with this prefix that are no keys: what the program's flags and its build read.
+/// Variables with this prefix that are no keys: what the program's flags, its build and its tests read.
 const RESERVED: &[&str] = &[
     "NETKESTREL_CONFIG_FILE",
     "NETKESTREL_WEB_CONFIG_FILE",
     "NETKESTREL_REVISION",
     "NETKESTREL_URL",
+    "NETKESTREL_UPDATE",
+    "NETKESTREL_TEST_REQUIRE",
 ];
 
 /// What Kubernetes and container links add for a service that is called `netkestrel`.
@@ -121,8 +123,9 @@ fn own_name(name: &OsString) -> Option<String> {
 }
 
 fn unknown(name: &str, keys: &BTreeMap<String, (String, Shape<'_>)>) -> String {
-    let names: Vec<_> = keys.keys().map(String::as_str).collect();
-    let hint = nearest(name, &names).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    let names: Vec<_> = keys.keys().filter_map(|name| name.strip_prefix(PREFIX)).collect();
+    let near = name.strip_prefix(PREFIX).and_then(|name| nearest(name, &names));
+    let hint = near.map_or(String::new(), |near| format!("; did you mean `{PREFIX}{near}`?"));
     format!(
         "no key has this name; accepted: `{PREFIX}` and the path of a key in upper case with `__` between levels, such as `{}`{hint}",
         variable_name("web.listen_address")

@@ -174,3 +174,22 @@ impl Config {
         self.notifiers.email.notes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_rules_name_signals_that_exist() {
+        let signals = collectors::signals();
+        for rule in rules::built_in() {
+            let known = signals.iter().any(|signal| signal.name == rule.signal);
+            assert!(known, "rule {} names {}", rule.name, rule.signal);
+        }
+    }
+
+    #[test]
+    fn the_default_rules_give_the_default_limits_of_health() {
+        assert_eq!(Config::default().health_limits(), HealthLimits::default());
+    }
+}

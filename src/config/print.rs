@@ -6,7 +6,15 @@ use super::Config;
 use crate::units::Secret;
 
 /// Keys that take effect at the next start only.
-const NEEDS_RESTART: &[&str] = &["data_dir", "web.listen_address", "log.format", "log.file"];
+const NEEDS_RESTART: &[&str] = &[
+    "data_dir",
+    "web.listen_address",
+    "log.format",
+    "log.file",
+    "log.max_bytes",
+    "log.keep",
+    "collectors.paths",
+];
 
 impl Config {
     /// The configuration as YAML that can be loaded again. Secrets are hidden: one from a file is left out, as its

@@ -232,3 +232,24 @@ fn located(value: Value, origin: &Origin) -> Value {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{schema, shape::Shape},
+        rules::built_in,
+    };
+
+    #[test]
+    fn every_variable_means_a_key_or_a_built_in_rule() {
+        let schema = schema();
+        for (name, meaning) in VARIABLES {
+            let is_rule = built_in().iter().any(|rule| rule.name == meaning.rule());
+            assert!(
+                is_rule || Shape::new(&schema).at(meaning.path()).is_some(),
+                "{name} means nothing"
+            );
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! Reads secrets from the files that `*_file` keys name, so that they need not stand in the configuration.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use super::{
     shape::{Kind, Shape},
@@ -69,7 +73,11 @@ fn is_given(node: &Node) -> bool {
 }
 
 fn read_secret(path: &Path) -> Result<String, String> {
-    let cannot_read = |error| format!("it cannot be read: {error}");
+    let cannot_read = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        _ => format!("it cannot be read: {error}"),
+    };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(cannot_read)?;
     file.take(MAX_BYTES + 1)

@@ -256,3 +256,38 @@ fn format_maximum(schema: &Value) -> Option<u64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::schema;
+
+    #[test]
+    fn every_key_has_a_kind_that_is_checked() {
+        let schema = schema();
+        let unknown: Vec<_> = Shape::new(&schema)
+            .paths()
+            .into_iter()
+            .filter(|(_, shape)| matches!(shape.kind(), Kind::Unknown))
+            .map(|(path, _)| path)
+            .collect();
+        assert!(unknown.is_empty(), "these keys are not checked: {unknown:?}");
+    }
+
+    /// A constraint that this module does not read would be accepted and then fail without a place.
+    #[test]
+    fn the_schema_uses_only_constraints_that_are_read() {
+        let text = schema().to_string();
+        for word in [
+            "pattern",
+            "minLength",
+            "maxLength",
+            "minItems",
+            "maxItems",
+            "uniqueItems",
+            "multipleOf",
+        ] {
+            assert!(!text.contains(&format!("\"{word}\":")), "{word} is not checked");
+        }
+    }
+}

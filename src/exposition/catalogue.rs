@@ -143,16 +143,6 @@ mod tests {
     }
 
     #[test]
-    fn the_metrics_of_all_stages_are_legal() {
-        let own = [
-            crate::collectors::metrics(),
-            crate::collectors::RUN_METRICS.to_vec(),
-        ]
-        .concat();
-        assert_eq!(complaints(&own), Vec::<String>::new());
-    }
-
-    #[test]
     fn each_broken_rule_is_named() {
         let rows = [
             (desc("test_requests", Kind::Counter, &[]), "`_total` and the kind"),

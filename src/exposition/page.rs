@@ -141,7 +141,10 @@ struct TextPage<'a>(&'a mut String);
 
 impl fmt::Write for TextPage<'_> {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        let bound = self.0.ends_with("{le=\"").then(|| go_float(part)).flatten();
+        let is_number = part.starts_with(|c: char| c.is_ascii_digit());
+        let bound = (is_number && self.0.ends_with("{le=\""))
+            .then(|| go_float(part))
+            .flatten();
         self.0.push_str(bound.as_deref().unwrap_or(part));
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Settings of mail: the server, the account, and who receives what.
 
+use std::collections::HashSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -110,8 +112,9 @@ impl Config {
             problems.push("from", not_an_address(&self.from));
         }
         problems.within("recipients", |p| {
+            let mut seen = HashSet::new();
             for (index, recipient) in self.recipients.iter().enumerate() {
-                p.at_index(index, |p| self.validate_recipient(index, recipient, p));
+                p.at_index(index, |p| recipient.validate(&mut seen, p));
             }
         });
     }
@@ -152,18 +155,17 @@ impl Config {
             );
         }
     }
+}
 
-    fn validate_recipient(&self, index: usize, recipient: &Recipient, problems: &mut Problems) {
-        let same = |other: &Recipient| other.address.eq_ignore_ascii_case(&recipient.address);
-        if !is_address(&recipient.address) {
-            problems.push("address", not_an_address(&recipient.address));
-        } else if self.recipients.iter().take(index).any(same) {
+impl Recipient {
+    /// Adds the address to those `seen` before.
+    fn validate(&self, seen: &mut HashSet<String>, problems: &mut Problems) {
+        if !is_address(&self.address) {
+            problems.push("address", not_an_address(&self.address));
+        } else if !seen.insert(self.address.to_lowercase()) {
             problems.push(
                 "address",
-                format_args!(
-                    "`{}` is given twice; accepted: each address once",
-                    recipient.address
-                ),
+                format_args!("`{}` is given twice; accepted: each address once", self.address),
             );
         }
     }

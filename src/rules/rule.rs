@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(
             found(&rule, &[&signal]),
             [
-                "signal: `cpu_usge_ratio` is not a signal; did you mean `cpu_usage_ratio`?; accepted: `cpu_usage_ratio`"
+                "signal: `cpu_usge_ratio` is not a signal; accepted: `cpu_usage_ratio`; did you mean `cpu_usage_ratio`?"
             ]
         );
     }

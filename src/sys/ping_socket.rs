@@ -30,6 +30,9 @@ const BATCH: usize = 32;
 /// Longer packets are cut: what we look for is in front, or in a packet of our own that is shorter than this.
 const PACKET: usize = 256;
 const CONTROL_WORDS: usize = 32;
+/// The same for the kernel, which counts in 32 bits: messages of a batch, bytes of an address.
+const MESSAGES: libc::c_uint = 32;
+const NAME: libc::socklen_t = 128;
 
 /// IP version of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,8 +161,9 @@ impl PingSocket {
     /// Packets the kernel dropped because the buffer of this socket was full, since it was opened.
     pub(crate) fn dropped(&self) -> u32 {
         const DROPS: usize = 8;
+        const INFO_LENGTH: libc::socklen_t = 36;
         let mut info = [0_u32; 9];
-        let mut length = mem::size_of_val(&info) as libc::socklen_t;
+        let mut length = INFO_LENGTH;
         // SAFETY: `info` and `length` are valid for writes for the whole call, and `length` is the size of `info`.
         let result = unsafe {
             libc::getsockopt(
@@ -255,7 +259,7 @@ impl Buffers {
         for ((header, part), ((data, control), name)) in self.headers.iter_mut().zip(&mut parts).zip(rooms) {
             part.iov_base = data.as_mut_ptr().cast();
             header.msg_hdr.msg_name = name.as_mut_ptr().cast();
-            header.msg_hdr.msg_namelen = mem::size_of_val(name) as libc::socklen_t;
+            header.msg_hdr.msg_namelen = NAME;
             header.msg_hdr.msg_iov = part;
             header.msg_hdr.msg_iovlen = 1;
             header.msg_hdr.msg_control = control.as_mut_ptr().cast();
@@ -273,7 +277,7 @@ impl Buffers {
             libc::recvmmsg(
                 fd.as_raw_fd(),
                 self.headers.as_mut_ptr(),
-                BATCH as libc::c_uint,
+                MESSAGES,
                 flags as _,
                 ptr::null_mut(),
             )
@@ -284,11 +288,14 @@ impl Buffers {
     fn message(&self, index: usize) -> Message<'_> {
         let header = &self.headers[index];
         let length = (header.msg_len as usize).min(PACKET);
-        let control_length = (header.msg_hdr.msg_controllen as usize).min(size_of::<[u64; CONTROL_WORDS]>());
+        let control = as_bytes(&self.control[index]);
+        // A `size_t` with glibc, 32 bits with musl.
+        #[expect(clippy::unnecessary_cast, reason = "the type differs between C libraries")]
+        let control_length = (header.msg_hdr.msg_controllen as usize).min(control.len());
         let name_length = (header.msg_hdr.msg_namelen as usize).min(size_of::<[u64; 16]>());
         Message {
             data: &self.data[index][..length],
-            control: Control::parse(&as_bytes(&self.control[index])[..control_length]),
+            control: Control::parse(&control[..control_length]),
             address: parse_address(&as_bytes(&self.names[index])[..name_length]),
         }
     }

@@ -123,7 +123,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{io::AsyncWriteExt, time::Instant};
+    use tokio::{io::AsyncWriteExt, net::TcpListener, time::Instant};
 
     use super::*;
 
@@ -133,6 +133,23 @@ mod tests {
             .await
             .expect("is open");
         Connection::new(stream, room)
+    }
+
+    #[tokio::test]
+    async fn room_is_limited_and_comes_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let address = listener.local_addr().expect("bound");
+        let limited = Limited::new(1);
+        let accept = async || {
+            limited
+                .accept(TcpStream::connect(address).await.expect("connects"), ())
+                .await
+        };
+        let first = accept().await;
+        assert!(first.is_ok());
+        assert!(accept().await.is_err());
+        drop(first);
+        assert!(accept().await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

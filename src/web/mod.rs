@@ -4,6 +4,8 @@
 mod access;
 mod answer;
 mod connection;
+#[cfg(test)]
+mod fake;
 mod listen;
 mod metrics;
 mod page;

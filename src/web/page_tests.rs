@@ -20,7 +20,7 @@ fn status() -> Status {
             enabled: true,
             success: Some(false),
             duration: Some(Duration::from_millis(2)),
-            interval: Duration::from_secs(60),
+            interval: Duration::from_mins(1),
             last_success: None,
         }],
     }
@@ -87,12 +87,7 @@ fn nothing_from_outside_becomes_markup() {
         page.contains("<title>NetKestrel on box &lt;b&gt;</title>"),
         "{page}"
     );
-    for (position, _) in page.match_indices("://") {
-        panic!(
-            "something from elsewhere: {:?}",
-            page.get(position.saturating_sub(20)..position + 20)
-        );
-    }
+    assert!(!page.contains("://"), "something from elsewhere: {page}");
 }
 
 #[test]

@@ -1,295 +1,71 @@
-use std::{path::PathBuf, sync::atomic::AtomicBool};
+use std::sync::atomic::Ordering;
 
-use axum::body::{Body, to_bytes};
-use jiff::Timestamp;
+use axum::{body::Body, http::HeaderValue};
 use tower::ServiceExt;
 
 use super::*;
-use crate::{
-    exposition::{Gather, Gathering, Selection},
-    sample::{Desc, Family, Kind},
-    web::{
-        CollectorStatus, Config, Control, LastReload, Overview, Reloading, Stages, Status, Telemetry, Token,
-        Watch,
-    },
+use crate::web::{
+    Config,
+    fake::{Fake, Site},
 };
 
-const READING: Desc = Desc {
-    name: "test_reading_bytes_total",
-    kind: Kind::Counter,
-    labels: &[],
-    help: "A reading.",
-};
+const TEXT: &str = "text/plain; charset=utf-8";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+const PROBLEM: &str = "application/problem+json";
 
-/// Stands for all stages behind the routes.
-#[derive(Default)]
-struct Fake {
-    ready: AtomicBool,
-    broken: AtomicBool,
-    takes: Duration,
-}
-
-impl Gather for Fake {
-    fn gather(&self, selection: Selection, _: Duration) -> Gathering<'_> {
-        Box::pin(async move {
-            tokio::time::sleep(self.takes).await;
-            let value = if selection == Selection::All { 1.0 } else { 2.0 };
-            vec![Family::single(&READING, value)]
-        })
-    }
-}
-
-impl Control for Fake {
-    fn reload(&self) -> Reloading<'_> {
-        let broken = self.broken.load(std::sync::atomic::Ordering::SeqCst);
-        Box::pin(async move {
-            if broken {
-                return Err("line 3: `intervall` is not a key".to_owned());
-            }
-            Ok(ReloadReport {
-                applied: vec!["rules".to_owned()],
-                needs_restart: vec!["web.listen_address".to_owned()],
-            })
-        })
-    }
-}
-
-impl Watch for Fake {
-    fn ready(&self) -> Result<(), String> {
-        let ready = self.ready.load(std::sync::atomic::Ordering::SeqCst);
-        ready.then_some(()).ok_or_else(|| "the first reading".to_owned())
-    }
-
-    fn status(&self) -> Status {
-        Status {
-            version: "1.2.3",
-            host: "box".to_owned(),
-            uptime: Duration::from_secs(90),
-            config_origin: "defaults".to_owned(),
-            last_reload: Some(LastReload {
-                at: Timestamp::UNIX_EPOCH,
-                error: None,
-            }),
-            collectors: vec![CollectorStatus {
-                name: "system",
-                enabled: true,
-                success: Some(true),
-                duration: Some(Duration::from_millis(2)),
-                interval: Duration::from_secs(60),
-                last_success: None,
-            }],
-        }
-    }
-
-    fn overview(&self) -> Overview {
-        assert!(
-            !self.broken.load(std::sync::atomic::Ordering::SeqCst),
-            "the overview is broken"
-        );
-        Overview::default()
-    }
-}
-
-struct Site {
-    fake: Arc<Fake>,
-    services: Arc<Services>,
-    token: String,
-    token_path: PathBuf,
-    _data_dir: tempfile::TempDir,
-}
-
-impl Site {
-    fn new(fake: Fake) -> Self {
-        let data_dir = tempfile::tempdir().expect("a folder");
-        let token = Token::load_or_create(data_dir.path()).expect("is made");
-        let fake = Arc::new(fake);
-        let stages = Stages {
-            gather: Arc::clone(&fake) as Arc<dyn Gather>,
-            control: Arc::clone(&fake) as Arc<dyn Control>,
-            watch: Arc::clone(&fake) as Arc<dyn Watch>,
-            telemetry: Arc::new(Telemetry::default()),
-        };
-        let (secret, token_path) = (token.secret().reveal().to_owned(), token.path().to_owned());
-        let config = Config::default();
-        let services = Services::new(
-            &config,
-            Some("box".to_owned()),
-            Some(token),
-            &["network", "system"],
-            stages,
-        );
-        Self {
-            fake,
-            services: Arc::new(services),
-            token: secret,
-            token_path,
-            _data_dir: data_dir,
-        }
-    }
-
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
-        if !headers.iter().any(|(name, _)| *name == "host") {
-            request = request.header("host", "localhost:10980");
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        self.send(request.body(Body::empty()).expect("a request")).await
-    }
-
-    async fn send(&self, request: Request) -> Answer {
-        let response = router(Arc::clone(&self.services))
-            .oneshot(request)
-            .await
-            .expect("never fails");
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, 1 << 20).await.expect("is whole");
-        Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        }
-    }
-}
-
-struct Answer {
-    status: u16,
-    headers: axum::http::HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    }
-}
+/// Method, path, status, content type, and a part of the body.
+const ROUTES: &[(&str, &str, u16, &str, &str)] = &[
+    ("GET", "/", 200, HTML, "NetKestrel"),
+    ("GET", "/metrics", 200, METRICS, "test_reading_bytes_total 1\n"),
+    ("GET", "/metrics?collect[]=system", 200, METRICS, "_total 2\n"),
+    (
+        "GET",
+        "/metrics?collect%5B%5D=system&x=y",
+        200,
+        METRICS,
+        "_total 2\n",
+    ),
+    (
+        "GET",
+        "/metrics?exclude[]=cpu",
+        400,
+        TEXT,
+        "accept `network`, `system`\n",
+    ),
+    (
+        "GET",
+        "/metrics?collect[]=system&exclude[]=network",
+        400,
+        TEXT,
+        "cannot be combined",
+    ),
+    ("GET", "/-/healthy", 200, TEXT, "Healthy\n"),
+    ("GET", "/-/ready", 503, TEXT, "not ready: the first reading\n"),
+    (
+        "GET",
+        "/api/v1/status",
+        200,
+        "application/json",
+        "\"version\":\"1.2.3\"",
+    ),
+    ("HEAD", "/", 200, HTML, ""),
+    ("HEAD", "/metrics", 200, METRICS, ""),
+    ("HEAD", "/-/healthy", 200, TEXT, ""),
+    ("POST", "/metrics", 405, TEXT, "POST is not possible here"),
+    ("OPTIONS", "/metrics", 405, TEXT, "OPTIONS is not possible here"),
+    ("GET", "/-/reload", 405, TEXT, "GET is not possible here"),
+    ("DELETE", "/api/v1/status", 405, PROBLEM, "\"status\":405"),
+    ("GET", "/nothing", 404, TEXT, "/ lists what there is"),
+    ("GET", "/metrics/", 404, TEXT, "nothing at this address"),
+    ("GET", "/api/v1/nothing", 404, PROBLEM, "\"title\":\"Not Found\""),
+    ("POST", "/nothing", 404, TEXT, "nothing at this address"),
+];
 
 #[tokio::test]
 async fn every_route_answers_its_methods_and_no_others() {
     let site = Site::new(Fake::default());
-    let rows = [
-        ("GET", "/", 200, "text/html; charset=utf-8", "NetKestrel"),
-        (
-            "GET",
-            "/metrics",
-            200,
-            "text/plain; version=0.0.4; charset=utf-8",
-            "test_reading_bytes_total 1\n",
-        ),
-        (
-            "GET",
-            "/metrics?collect[]=system",
-            200,
-            "text/plain; version=0.0.4; charset=utf-8",
-            "_total 2\n",
-        ),
-        (
-            "GET",
-            "/metrics?collect%5B%5D=system&x=y",
-            200,
-            "text/plain; version=0.0.4; charset=utf-8",
-            "_total 2\n",
-        ),
-        (
-            "GET",
-            "/metrics?exclude[]=cpu",
-            400,
-            "text/plain; charset=utf-8",
-            "accept `network`, `system`\n",
-        ),
-        (
-            "GET",
-            "/metrics?collect[]=system&exclude[]=network",
-            400,
-            "text/plain; charset=utf-8",
-            "cannot be combined",
-        ),
-        ("GET", "/-/healthy", 200, "text/plain; charset=utf-8", "Healthy\n"),
-        (
-            "GET",
-            "/-/ready",
-            503,
-            "text/plain; charset=utf-8",
-            "not ready: the first reading\n",
-        ),
-        (
-            "GET",
-            "/api/v1/status",
-            200,
-            "application/json",
-            "\"version\":\"1.2.3\"",
-        ),
-        ("HEAD", "/", 200, "text/html; charset=utf-8", ""),
-        (
-            "HEAD",
-            "/metrics",
-            200,
-            "text/plain; version=0.0.4; charset=utf-8",
-            "",
-        ),
-        ("HEAD", "/-/healthy", 200, "text/plain; charset=utf-8", ""),
-        (
-            "POST",
-            "/metrics",
-            405,
-            "text/plain; charset=utf-8",
-            "POST is not possible here",
-        ),
-        (
-            "OPTIONS",
-            "/metrics",
-            405,
-            "text/plain; charset=utf-8",
-            "OPTIONS is not possible here",
-        ),
-        (
-            "GET",
-            "/-/reload",
-            405,
-            "text/plain; charset=utf-8",
-            "GET is not possible here",
-        ),
-        (
-            "DELETE",
-            "/api/v1/status",
-            405,
-            "application/problem+json",
-            "\"status\":405",
-        ),
-        (
-            "GET",
-            "/nothing",
-            404,
-            "text/plain; charset=utf-8",
-            "/ lists what there is",
-        ),
-        (
-            "GET",
-            "/metrics/",
-            404,
-            "text/plain; charset=utf-8",
-            "nothing at this address",
-        ),
-        (
-            "GET",
-            "/api/v1/nothing",
-            404,
-            "application/problem+json",
-            "\"title\":\"Not Found\"",
-        ),
-        (
-            "POST",
-            "/nothing",
-            404,
-            "text/plain; charset=utf-8",
-            "nothing at this address",
-        ),
-    ];
-    for (method, path, status, content_type, body) in rows {
+    for (method, path, status, content_type, body) in ROUTES.iter().copied() {
         let answer = site.ask(method, path, &[]).await;
         let case = format!("{method} {path}: {}", answer.body);
         assert_eq!(
@@ -319,7 +95,7 @@ async fn readiness_follows_the_first_reading() {
             .body
             .contains(r#""ready":false,"waiting_for":"the first"#)
     );
-    site.fake.ready.store(true, std::sync::atomic::Ordering::SeqCst);
+    site.fake.ready.store(true, Ordering::SeqCst);
     let answer = site.ask("GET", "/-/ready", &[]).await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "Ready\n"));
 }
@@ -420,9 +196,9 @@ async fn reload_demands_the_token_and_our_own_origin() {
     let bearer = format!("Bearer {}", site.token);
     let wrong = format!("Bearer {}", "0".repeat(64));
     let token = ("authorization", bearer.as_str());
-    let rows: [(&str, Vec<(&str, &str)>, u16); 9] = [
+    let rows = [
         ("nothing", vec![], 401),
-        ("a wrong token", vec![("authorization", &wrong)], 401),
+        ("a wrong token", vec![("authorization", wrong.as_str())], 401),
         ("the token", vec![token], 200),
         (
             "our own page",
@@ -479,7 +255,7 @@ async fn reload_tells_what_it_did_or_why_not() {
     let good = site.ask("POST", "/-/reload", &[("authorization", &bearer)]).await;
     let told = "configuration reloaded; changed: rules\nin force after a restart: web.listen_address\n";
     assert_eq!(good.body, told);
-    site.fake.broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    site.fake.broken.store(true, Ordering::SeqCst);
     let bad = site.ask("POST", "/-/reload", &[("authorization", &bearer)]).await;
     let told = "the configuration in force stays: line 3: `intervall` is not a key\n";
     assert_eq!((bad.status, bad.body.as_str()), (500, told));
@@ -542,7 +318,7 @@ async fn a_scrape_gets_the_form_it_asks_for() {
 #[tokio::test(start_paused = true)]
 async fn sources_that_ignore_the_deadline_cost_a_503_and_not_the_scraper() {
     let site = Site::new(Fake {
-        takes: Duration::from_secs(60),
+        takes: Duration::from_mins(1),
         ..Fake::default()
     });
     let began = tokio::time::Instant::now();
@@ -579,7 +355,7 @@ async fn requests_beyond_the_limit_are_turned_away_but_health_checks_are_not() {
         turned_away
             .headers()
             .get("retry-after")
-            .map(axum::http::HeaderValue::as_bytes),
+            .map(HeaderValue::as_bytes),
         Some(&b"1"[..])
     );
     assert_eq!(ask("/-/healthy").await.expect("never fails").status(), 200);
@@ -595,7 +371,7 @@ async fn requests_beyond_the_limit_are_turned_away_but_health_checks_are_not() {
 #[tokio::test]
 async fn a_panic_costs_one_answer() {
     let site = Site::new(Fake::default());
-    site.fake.broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    site.fake.broken.store(true, Ordering::SeqCst);
     let answer = site.ask("GET", "/", &[]).await;
     assert_eq!(
         (answer.status, answer.header("x-content-type-options")),

@@ -48,10 +48,9 @@ pub(super) async fn metrics(
         return answer::refuse("/metrics", StatusCode::SERVICE_UNAVAILABLE, detail);
     };
     services.telemetry.omitted(snapshot.omitted());
-    let format = negotiate(joined(&headers, header::ACCEPT).as_deref());
-    let coding = negotiate_coding(joined(&headers, header::ACCEPT_ENCODING).as_deref());
-    match write(&services, snapshot, format, coding, began).await {
-        Some((body, coding)) => page(body, format, coding),
+    let wanted = Wanted::from(&headers);
+    match write(&services, snapshot, wanted, began).await {
+        Some((body, coding)) => page(body, wanted.format, coding),
         None => answer::refuse(
             "/metrics",
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -60,17 +59,33 @@ pub(super) async fn metrics(
     }
 }
 
+/// The form of the page that the client asks for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    format: Format,
+    coding: Coding,
+}
+
+impl From<&HeaderMap> for Wanted {
+    fn from(headers: &HeaderMap) -> Self {
+        Self {
+            format: negotiate(joined(headers, header::ACCEPT).as_deref()),
+            coding: negotiate_coding(joined(headers, header::ACCEPT_ENCODING).as_deref()),
+        }
+    }
+}
+
+/// `None` when it panicked on its thread.
 async fn write(
     services: &Services,
     snapshot: Snapshot,
-    format: Format,
-    coding: Coding,
+    wanted: Wanted,
     began: Instant,
 ) -> Option<(Vec<u8>, Coding)> {
     let renderer = Arc::clone(&services.renderer);
     let series = snapshot.series();
     let last = move || Telemetry::scrape_duration(began.elapsed());
-    let render = move || renderer.render(&snapshot, format.syntax, coding, last);
+    let render = move || renderer.render(&snapshot, wanted.format.syntax, wanted.coding, last);
     if series > MANY_SERIES {
         return tokio::task::spawn_blocking(render).await.ok();
     }

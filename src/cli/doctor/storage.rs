@@ -145,7 +145,7 @@ fn free_bytes(dir: &Path) -> Option<u64> {
 
 #[cfg(not(target_os = "linux"))]
 fn free_bytes(dir: &Path) -> Option<u64> {
-    let disks = sysinfo::Disks::new_with_refreshed_list();
+    let disks = sysinfo::Disks::new_with_refreshed_list().ok()?;
     let holding = disks.iter().filter(|disk| dir.starts_with(disk.mount_point()));
     let disk = holding.max_by_key(|disk| disk.mount_point().as_os_str().len())?;
     Some(disk.available_space())

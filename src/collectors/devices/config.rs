@@ -153,14 +153,14 @@ impl Config {
             "interval",
             *self.interval,
             Duration::from_secs(1),
-            Duration::from_secs(86_400),
+            Duration::from_hours(24),
         );
         in_range(
             problems,
             "timeout",
             *self.timeout,
             Duration::from_millis(10),
-            Duration::from_secs(60),
+            Duration::from_mins(1),
         );
         count_in_range(problems, "probes", self.probes);
         count_in_range(problems, "failures", self.failures);
@@ -179,7 +179,7 @@ impl Config {
                 "rtt",
                 *self.degraded.rtt,
                 Duration::from_micros(1),
-                Duration::from_secs(60),
+                Duration::from_mins(1),
             );
         });
         problems.within("targets", |p| self.validate_targets(p));

@@ -160,7 +160,7 @@ impl Device {
     }
 
     /// Takes news about one of its probes into account.
-    pub(super) fn record(&mut self, event: Event, plan: &Plan, limits: &Limits, now: Now) -> FollowUp {
+    pub(super) fn record(&mut self, event: &Event, plan: &Plan, limits: &Limits, now: Now) -> FollowUp {
         let method = event.method;
         if let (What::Ended(Outcome::Missed(_)), Method::Echo, Check::IcmpThenTcp, Some(to)) =
             (&event.what, method, self.spec.check, self.address())
@@ -244,7 +244,7 @@ mod tests {
 
     fn plan(now: Now) -> Plan {
         Plan {
-            interval: Duration::from_secs(60),
+            interval: Duration::from_mins(1),
             probes: 1,
             failures: 3,
             timeout: Duration::from_secs(4),
@@ -287,7 +287,7 @@ mod tests {
             (Method::Echo, 0, Duration::from_secs(2))
         );
         let missed = ended(&echo, Outcome::Missed(Miss::Timeout));
-        let FollowUp::Ask(connect) = device.record(missed, &plan, &LIMITS, now) else {
+        let FollowUp::Ask(connect) = device.record(&missed, &plan, &LIMITS, now) else {
             panic!("no fallback was asked")
         };
         assert_eq!(
@@ -295,7 +295,7 @@ mod tests {
             (Method::Connect, 22, echo.id)
         );
         assert_eq!(device.account.requests, 0, "not known yet");
-        device.record(ended(&connect, answered()), &plan, &LIMITS, now);
+        device.record(&ended(&connect, answered()), &plan, &LIMITS, now);
         assert_eq!((device.account.requests, device.account.failures), (1, [0; 3]));
         assert_eq!(device.machine.status(), Status::Up);
         assert!(
@@ -314,7 +314,7 @@ mod tests {
         let second = device
             .step(&plan, &LIMITS, later)
             .expect("a re-probe: the first is still unanswered");
-        device.record(ended(&second, answered()), &plan, &LIMITS, later);
+        device.record(&ended(&second, answered()), &plan, &LIMITS, later);
         assert_eq!(
             device.step(&plan, &LIMITS, now.after(Duration::from_secs(2))),
             None,
@@ -322,7 +322,7 @@ mod tests {
         );
         let timeout = now.after(Duration::from_secs(4));
         device.record(
-            ended(&first, Outcome::Missed(Miss::Timeout)),
+            &ended(&first, Outcome::Missed(Miss::Timeout)),
             &plan,
             &LIMITS,
             timeout,
@@ -337,7 +337,7 @@ mod tests {
         let plan = plan(now);
         let mut device = device(Check::Icmp, now);
         let order = device.step(&plan, &LIMITS, now).expect("a check");
-        device.record(ended(&order, answered()), &plan, &LIMITS, now);
+        device.record(&ended(&order, answered()), &plan, &LIMITS, now);
         for (seconds, status) in [(188, Status::Up), (189, Status::Unknown)] {
             device.age(&plan, now.after(Duration::from_secs(seconds)));
             assert_eq!(device.machine.status(), status, "after {seconds} s");

@@ -62,7 +62,7 @@ pub(super) fn run(
         let next = {
             let mut table = shared.table();
             for event in events.drain(..) {
-                table.record(event, now, &mut orders);
+                table.record(&event, now, &mut orders);
             }
             table.due(now, &mut orders);
             table.dropped = prober.dropped();
@@ -71,7 +71,8 @@ pub(super) fn run(
         for order in orders.drain(..) {
             match order.method {
                 Method::Echo => {
-                    events.extend(prober.send(&order).err().map(|unsent| refused(&order, unsent)))
+                    let refusal = prober.send(&order).err();
+                    events.extend(refusal.map(|unsent| refused(&order, unsent)));
                 }
                 Method::Connect => connector.start(order),
             }

@@ -5,14 +5,15 @@ use std::time::Duration;
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::{
-    account::BOUNDS,
+    account::{Account, BOUNDS},
     device::Device,
     probe::{Miss, UnsentReason},
-    state::Status,
+    state::{Machine, Status},
     table::Table,
 };
 use crate::{
     clock::Now,
+    collectors::Fresh,
     sample::{Desc, Family, Kind, Value},
 };
 
@@ -72,96 +73,269 @@ describe! {
         "Replies the kernel dropped because the ping socket's buffer was full.";
 }
 
+/// Adds the series of one device to a family.
+type Fill = fn(&mut Family, &Seen<'_>);
+
+/// The metrics that every device has, and how they are filled.
+const PER_DEVICE: &[(&Desc, Fill)] = &[
+    (&STATUS, |f, s| {
+        f.push(s.name(), s.machine().status().code().into());
+    }),
+    (&UP, |f, s| {
+        f.push_some(
+            s.name(),
+            s.machine().status().is_up().map(|up| f64::from(u8::from(up))),
+        );
+    }),
+    (&INFO, |f, s| f.push(s.facts(), 1.0)),
+    (&CHANGES, |f, s| f.push(s.name(), s.machine().changes().0 as f64)),
+    (&LAST_CHANGE, |f, s| {
+        f.push_some(s.name(), s.machine().changes().1.map(Now::unix_seconds));
+    }),
+    (&OBSERVED, |f, s| {
+        f.push(s.name(), s.machine().uptime(s.now).0.as_secs_f64());
+    }),
+    (&UP_SECONDS, |f, s| {
+        f.push(s.name(), s.machine().uptime(s.now).1.as_secs_f64());
+    }),
+    (&REQUESTS, |f, s| f.push(s.name(), s.account().requests as f64)),
+    (&FAILURES, |f, s| {
+        s.by_reason(f, &Miss::REASONS, &s.account().failures);
+    }),
+    (&UNSENT, |f, s| {
+        s.by_reason(f, &UnsentReason::REASONS, &s.account().unsent);
+    }),
+    (&RTT, |f, s| {
+        f.push_value(s.name(), Value::Histogram(s.account().round_trips.clone()));
+    }),
+    (&LAST_RTT, |f, s| f.push_some(s.name(), s.last_round_trip())),
+    (&JITTER, |f, s| f.push(s.name(), s.account().jitter.as_secs_f64())),
+    (&JITTER_SAMPLES, |f, s| {
+        f.push(s.name(), s.account().jitter_samples as f64);
+    }),
+    (&DUPLICATES, |f, s| {
+        f.push(s.name(), s.account().duplicates as f64);
+    }),
+    (&LATE, |f, s| f.push(s.name(), s.account().late_replies as f64)),
+    (&HOP_LIMIT, |f, s| {
+        f.push_some(s.name(), s.fresh(s.account().hop_limit.as_ref()).map(f64::from));
+    }),
+    (&LAST_SUCCESS, |f, s| {
+        f.push_some(s.name(), s.account().last_success.map(Now::unix_seconds));
+    }),
+];
+
+/// A device as one exposition sees it.
+struct Seen<'a> {
+    device: &'a Device,
+    now: Now,
+    interval: Duration,
+}
+
 /// All families of the devices in `table` at `now`.
 pub(super) fn of(table: &Table, now: Now) -> Vec<Family> {
     let interval = table.plan().interval;
-    let mut families: Vec<_> = METRICS.iter().map(|desc| Family::new(desc)).collect();
-    for family in &mut families {
-        for device in table.devices() {
-            add(family, device, now, interval);
-        }
-        if *family.desc == DEVICES {
-            count_by_status(family, table);
-        } else if *family.desc == DROPPED {
-            family.push([], table.dropped as f64);
-        }
-    }
+    let mut families: Vec<_> = PER_DEVICE
+        .iter()
+        .map(|(desc, fill)| {
+            let mut family = Family::new(desc);
+            table.devices().for_each(|device| {
+                fill(
+                    &mut family,
+                    &Seen {
+                        device,
+                        now,
+                        interval,
+                    },
+                );
+            });
+            family
+        })
+        .collect();
+    families.push(by_status(table));
+    families.push(Family::single(&DROPPED, table.dropped as f64));
     families
 }
 
-fn add(family: &mut Family, device: &Device, now: Now, interval: Duration) {
-    let (account, machine) = (&device.account, &device.machine);
-    let name = [device.spec.name.clone()];
-    let (changes, changed_at) = machine.changes();
-    let down = machine.status() == Status::Down;
-    match family.desc.name {
-        n if n == STATUS.name => family.push(name, machine.status().code().into()),
-        n if n == UP.name => {
-            family.push_some(name, machine.status().is_up().map(|up| f64::from(u8::from(up))))
+impl Seen<'_> {
+    fn machine(&self) -> &Machine {
+        &self.device.machine
+    }
+
+    fn account(&self) -> &Account {
+        &self.device.account
+    }
+
+    fn name(&self) -> [SmolStr; 1] {
+        [self.device.spec.name.clone()]
+    }
+
+    fn facts(&self) -> [SmolStr; 6] {
+        let spec = &self.device.spec;
+        let ip = self.device.address().map(|address| address.ip());
+        let version = ip.map_or("", |ip| if ip.is_ipv4() { "4" } else { "6" });
+        [
+            spec.name.clone(),
+            spec.group.clone(),
+            spec.address.clone(),
+            ip.map(|ip| ip.to_smolstr()).unwrap_or_default(),
+            SmolStr::new_static(version),
+            spec.parents.clone(),
+        ]
+    }
+
+    fn fresh<T: Copy>(&self, last: Option<&Fresh<T>>) -> Option<T> {
+        last.and_then(|last| last.get(self.now, self.interval)).copied()
+    }
+
+    fn last_round_trip(&self) -> Option<f64> {
+        let last = self.fresh(self.account().last_round_trip.as_ref());
+        last.filter(|_| self.machine().status() != Status::Down)
+            .map(|time| time.as_secs_f64())
+    }
+
+    fn by_reason<const N: usize>(&self, family: &mut Family, reasons: &[&'static str; N], counts: &[u64; N]) {
+        for (reason, count) in reasons.iter().zip(counts) {
+            family.push(
+                [self.device.spec.name.clone(), SmolStr::new_static(reason)],
+                *count as f64,
+            );
         }
-        n if n == INFO.name => family.push(facts(device), 1.0),
-        n if n == CHANGES.name => family.push(name, changes as f64),
-        n if n == LAST_CHANGE.name => family.push_some(name, changed_at.map(Now::unix_seconds)),
-        n if n == OBSERVED.name => family.push(name, machine.uptime(now).0.as_secs_f64()),
-        n if n == UP_SECONDS.name => family.push(name, machine.uptime(now).1.as_secs_f64()),
-        n if n == REQUESTS.name => family.push(name, account.requests as f64),
-        n if n == FAILURES.name => by_reason(family, &name, &Miss::REASONS, &account.failures),
-        n if n == UNSENT.name => by_reason(family, &name, &UnsentReason::REASONS, &account.unsent),
-        n if n == RTT.name => family.push_value(name, Value::Histogram(account.round_trips.clone())),
-        n if n == LAST_RTT.name => {
-            let fresh = account
-                .last_round_trip
-                .as_ref()
-                .and_then(|last| last.get(now, interval));
-            family.push_some(name, fresh.filter(|_| !down).map(Duration::as_secs_f64));
-        }
-        n if n == JITTER.name => family.push(name, account.jitter.as_secs_f64()),
-        n if n == JITTER_SAMPLES.name => family.push(name, account.jitter_samples as f64),
-        n if n == DUPLICATES.name => family.push(name, account.duplicates as f64),
-        n if n == LATE.name => family.push(name, account.late_replies as f64),
-        n if n == HOP_LIMIT.name => {
-            let fresh = account
-                .hop_limit
-                .as_ref()
-                .and_then(|last| last.get(now, interval));
-            family.push_some(name, fresh.copied().map(f64::from));
-        }
-        n if n == LAST_SUCCESS.name => family.push_some(name, account.last_success.map(Now::unix_seconds)),
-        _ => {}
     }
 }
 
-fn facts(device: &Device) -> [SmolStr; 6] {
-    let spec = &device.spec;
-    let ip = device.address().map(|address| address.ip());
-    let version = ip.map_or("", |ip| if ip.is_ipv4() { "4" } else { "6" });
-    [
-        spec.name.clone(),
-        spec.group.clone(),
-        spec.address.clone(),
-        ip.map(|ip| ip.to_smolstr()).unwrap_or_default(),
-        SmolStr::new_static(version),
-        spec.parents.clone(),
-    ]
-}
-
-fn by_reason<const N: usize>(
-    family: &mut Family,
-    [name]: &[SmolStr; 1],
-    reasons: &[&'static str; N],
-    counts: &[u64; N],
-) {
-    for (reason, count) in reasons.iter().zip(counts) {
-        family.push([name.clone(), SmolStr::new_static(reason)], *count as f64);
-    }
-}
-
-fn count_by_status(family: &mut Family, table: &Table) {
+fn by_status(table: &Table) -> Family {
+    let mut family = Family::new(&DEVICES);
     for status in Status::ALL {
         let count = table
             .devices()
             .filter(|device| device.machine.status() == status)
             .count();
         family.push([SmolStr::new_static(status.name())], count as f64);
+    }
+    family
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        collectors::devices::{
+            config::{Config, Target},
+            probe::{Answer, Event, Outcome, What},
+        },
+    };
+
+    fn lines(table: &Table, now: Now, name: &str) -> Vec<String> {
+        let families = of(table, now);
+        let family = families
+            .iter()
+            .find(|family| family.desc.name == name)
+            .expect(name);
+        let line = |point: &crate::sample::Point| match &point.value {
+            Value::Number(number) => format!("{} {number}", point.labels.join(",")),
+            Value::Histogram(_) => format!("{} histogram", point.labels.join(",")),
+        };
+        family.points.iter().map(line).collect()
+    }
+
+    #[test]
+    fn every_metric_of_the_list_is_exposed() {
+        let now = Clock::System.now();
+        let config = Config {
+            targets: vec![Target::new("192.0.2.1")],
+            ..Config::default()
+        };
+        let families = of(&Table::new(&config, now), now);
+        let mut exposed: Vec<_> = families.iter().map(|family| family.desc.name).collect();
+        let mut listed: Vec<_> = METRICS.iter().map(|desc| desc.name).collect();
+        exposed.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(exposed, listed);
+    }
+
+    #[test]
+    fn an_unknown_device_has_counters_at_zero_and_no_opinion() {
+        let now = Clock::System.now();
+        let config = Config {
+            targets: vec![Target::new("192.0.2.1")],
+            ..Config::default()
+        };
+        let table = Table::new(&config, now);
+        let none = Vec::<String>::new();
+        let rows = [
+            ("netkestrel_device_status", vec!["192.0.2.1 4"]),
+            (
+                "netkestrel_device_info",
+                vec!["192.0.2.1,,192.0.2.1,192.0.2.1,4, 1"],
+            ),
+            ("netkestrel_ping_requests_total", vec!["192.0.2.1 0"]),
+            (
+                "netkestrel_ping_failures_total",
+                vec![
+                    "192.0.2.1,timeout 0",
+                    "192.0.2.1,unreachable 0",
+                    "192.0.2.1,ttl_exceeded 0",
+                ],
+            ),
+            ("netkestrel_ping_rtt_seconds", vec!["192.0.2.1 histogram"]),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(lines(&table, now, name), expected, "{name}");
+        }
+        for name in [
+            "netkestrel_device_up",
+            "netkestrel_ping_last_rtt_seconds",
+            "netkestrel_ping_reply_hop_limit",
+        ] {
+            assert_eq!(lines(&table, now, name), none, "{name}");
+        }
+        let statuses = lines(&table, now, "netkestrel_devices");
+        assert_eq!((statuses.len(), statuses[4].as_str()), (7, "unknown 1"));
+    }
+
+    #[test]
+    fn gauges_of_an_answer_fade_and_counters_stay() {
+        let now = Clock::System.now();
+        let config = Config {
+            targets: vec![Target::new("192.0.2.1")],
+            ..Config::default()
+        };
+        let mut table = Table::new(&config, now);
+        let mut orders = Vec::new();
+        table.due(now, &mut orders);
+        let order = orders.pop().expect("asked at once");
+        let answer = Answer {
+            round_trip: Duration::from_millis(3),
+            hop_limit: Some(63),
+        };
+        let what = What::Ended(Outcome::Answered(answer));
+        table.record(
+            &Event {
+                id: order.id,
+                method: order.method,
+                what,
+            },
+            now,
+            &mut orders,
+        );
+        assert_eq!(
+            lines(&table, now, "netkestrel_ping_last_rtt_seconds"),
+            ["192.0.2.1 0.003"]
+        );
+        assert_eq!(
+            lines(&table, now, "netkestrel_ping_reply_hop_limit"),
+            ["192.0.2.1 63"]
+        );
+        assert_eq!(lines(&table, now, "netkestrel_device_up"), ["192.0.2.1 1"]);
+        let later = now.after(Duration::from_secs(371));
+        table.age(later);
+        assert_eq!(lines(&table, later, "netkestrel_ping_last_rtt_seconds"), [""; 0]);
+        assert_eq!(lines(&table, later, "netkestrel_device_up"), [""; 0]);
+        assert_eq!(
+            lines(&table, later, "netkestrel_ping_requests_total"),
+            ["192.0.2.1 1"]
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! The default gateway of this host, from the kernel's routing tables. IPv4 is preferred.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 /// A gateway as a routing table names it.
+#[cfg(any(target_os = "linux", test))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Route {
     gateway: IpAddr,
@@ -47,6 +48,7 @@ fn with_zone(route: &Route, index_of: impl Fn(&str) -> Option<u32>) -> SocketAdd
     }
 }
 
+#[cfg(any(target_os = "linux", test))]
 const UP_AND_GATEWAY: u32 = 0x3;
 
 /// Default routes with a gateway in the format of `/proc/net/route`. Lines that are not understood are skipped.
@@ -65,7 +67,7 @@ fn parse_v4_line(line: &str) -> Option<Route> {
     let mask = hex(fields.next()?)?;
     let usable = destination == 0 && mask == 0 && gateway != 0 && flags & UP_AND_GATEWAY == UP_AND_GATEWAY;
     // The kernel prints the address as a number in its own byte order.
-    let gateway = Ipv4Addr::from(gateway.to_ne_bytes()).into();
+    let gateway = std::net::Ipv4Addr::from(gateway.to_ne_bytes()).into();
     usable.then_some(Route {
         gateway,
         interface,
@@ -91,7 +93,7 @@ fn parse_v6_line(line: &str) -> Option<Route> {
         destination == 0 && length == "00" && next != 0 && hex(flags)? & UP_AND_GATEWAY == UP_AND_GATEWAY;
     usable.then(|| {
         Some(Route {
-            gateway: Ipv6Addr::from(next).into(),
+            gateway: std::net::Ipv6Addr::from(next).into(),
             interface: interface.to_owned(),
             metric: hex(metric)?,
         })

@@ -22,7 +22,7 @@ use crate::sys::{
 };
 
 /// A socket that was refused is asked for again after this time.
-const OPEN_AGAIN: Duration = Duration::from_secs(60);
+const OPEN_AGAIN: Duration = Duration::from_mins(1);
 /// In shorter waits replies stay in the socket: the kernel has stamped them, and one wake-up reads them all.
 const SHORT_WAIT: Duration = Duration::from_millis(20);
 
@@ -185,15 +185,12 @@ impl Prober for KernelTimed {
 
     fn wait(&self, until: Option<Instant>) {
         let short = until.is_some_and(|until| until.saturating_duration_since(Instant::now()) <= SHORT_WAIT);
-        let sockets: Vec<_> = match short {
-            true => Vec::new(),
-            false => self
-                .sockets
-                .iter()
-                .filter_map(|family| family.socket.as_ref())
-                .map(PingSocket::as_fd)
-                .collect(),
-        };
+        let sockets = self
+            .sockets
+            .iter()
+            .filter(|_| !short)
+            .filter_map(|family| family.socket.as_ref());
+        let sockets: Vec<_> = sockets.map(PingSocket::as_fd).collect();
         self.shared.wait(&sockets, until);
     }
 

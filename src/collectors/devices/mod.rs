@@ -16,6 +16,7 @@ mod flight;
 mod gateway;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
 mod packet;
 #[cfg(not(target_os = "linux"))]
 mod portable;
@@ -51,7 +52,7 @@ pub use self::{
     state::Status,
     support::{Granted, PingSupport, probe_permission},
 };
-use self::{connect::Connector, packet::Identity, table::Table};
+use self::{connect::Connector, table::Table};
 use super::{Background, Collect, Context, HealthLimits, Outcome, Stop};
 use crate::{
     clock::{Clock, Now},
@@ -157,14 +158,19 @@ impl Collector {
             let _ended = ended;
             let (sender, mailbox) = mpsc::channel();
             let connector = Connector::new(runtime.clone(), sender.clone(), Arc::clone(&shared));
-            let identity = identity();
+            let [token @ .., high, low] = random::<10>();
+            let ident = u16::from_be_bytes([high, low]);
             #[cfg(target_os = "linux")]
             let mut prober = {
                 drop(sender);
-                linux::KernelTimed::new(Arc::clone(&shared), runtime, identity)
+                linux::KernelTimed::new(Arc::clone(&shared), runtime, packet::Identity { token, ident })
             };
             #[cfg(not(target_os = "linux"))]
-            let mut prober = portable::Portable::new(Arc::clone(&shared), runtime, sender, identity);
+            let mut prober = {
+                // surge-ping matches by address and sequence and takes no token.
+                let _: [u8; 8] = token;
+                portable::Portable::new(Arc::clone(&shared), runtime, sender, ident)
+            };
             engine::run(&shared, clock, &stop, &mut prober, &connector, &mailbox);
         };
         match thread::Builder::new().name("ping".to_owned()).spawn(run) {
@@ -281,16 +287,20 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Random per process, so that no other program's replies and none of an earlier run match.
-fn identity() -> Identity {
-    let mut bytes = [0; 10];
+/// Random per process, so that no other program's replies and none of an earlier run match. Without a source of
+/// randomness the process still differs from its neighbours by its number.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     if getrandom::fill(&mut bytes).is_err() {
-        // Without a source of randomness the process still differs from its neighbours.
-        bytes[6..].copy_from_slice(&std::process::id().to_be_bytes());
+        let number = std::process::id().to_be_bytes();
+        bytes
+            .iter_mut()
+            .rev()
+            .zip(number.iter().rev().cycle())
+            .for_each(|(byte, part)| *byte = *part);
     }
-    let [token @ .., high, low] = bytes;
-    Identity {
-        token,
-        ident: u16::from_be_bytes([high, low]),
-    }
+    bytes
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod live_tests;

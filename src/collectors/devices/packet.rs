@@ -142,7 +142,7 @@ fn checksum(packet: &[u8]) -> u16 {
         .sum::<u32>();
     let folded = (sum & 0xffff) + (sum >> 16);
     let folded = (folded & 0xffff) + (folded >> 16);
-    !(folded as u16)
+    !u16::try_from(folded).unwrap_or_default()
 }
 
 #[cfg(test)]

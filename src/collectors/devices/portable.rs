@@ -14,13 +14,12 @@ use tracing::warn;
 use super::{
     Shared,
     engine::Prober,
-    packet::Identity,
     probe::{
         Answer, Event, IcmpError, IcmpVersion, Method, Miss, Order, Outcome, Unsent, UnsentReason, What,
     },
 };
 
-const OPEN_AGAIN: Duration = Duration::from_secs(60);
+const OPEN_AGAIN: Duration = Duration::from_mins(1);
 const PAYLOAD: [u8; 56] = [0; 56];
 
 /// The prober of other systems.
@@ -28,7 +27,7 @@ pub(super) struct Portable {
     shared: Arc<Shared>,
     runtime: Handle,
     mailbox: Sender<Event>,
-    identity: Identity,
+    ident: u16,
     sequence: u16,
     clients: [Family; 2],
 }
@@ -41,12 +40,7 @@ struct Family {
 
 impl Portable {
     /// Opens no socket yet: that happens with the first request of each IP version.
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        runtime: Handle,
-        mailbox: Sender<Event>,
-        identity: Identity,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, runtime: Handle, mailbox: Sender<Event>, ident: u16) -> Self {
         let family = |kind| Family {
             kind,
             client: None,
@@ -56,7 +50,7 @@ impl Portable {
             shared,
             runtime,
             mailbox,
-            identity,
+            ident,
             sequence: 0,
             clients: [family(ICMP::V4), family(ICMP::V6)],
         }
@@ -69,11 +63,7 @@ impl Prober for Portable {
         let client = self.clients[usize::from(order.to.is_ipv6())]
             .open(&self.runtime)?
             .clone();
-        let (order, sequence, ident) = (
-            *order,
-            PingSequence(self.sequence),
-            PingIdentifier(self.identity.ident),
-        );
+        let (order, sequence, ident) = (*order, PingSequence(self.sequence), PingIdentifier(self.ident));
         let (mailbox, shared) = (self.mailbox.clone(), Arc::clone(&self.shared));
         self.runtime.spawn(async move {
             let mut pinger = client.pinger(order.to.ip(), ident).await;
@@ -112,8 +102,8 @@ impl Prober for Portable {
 impl Family {
     fn open(&mut self, runtime: &Handle) -> Result<&Client, Unsent> {
         if self.client.is_none() {
-            if let Some((at, unsent)) = self.refused.as_ref().filter(|(at, _)| at.elapsed() < OPEN_AGAIN) {
-                let _ = at;
+            let recent = self.refused.as_ref().filter(|(at, _)| at.elapsed() < OPEN_AGAIN);
+            if let Some((_, unsent)) = recent {
                 return Err(unsent.clone());
             }
             let _within = runtime.enter();

@@ -190,10 +190,6 @@ pub(super) enum IcmpVersion {
 
 impl IcmpError {
     /// The miss this error stands for; `None` when it does not end a probe.
-    #[cfg_attr(
-        not(target_os = "linux"),
-        expect(dead_code, reason = "other systems hide ICMP errors")
-    )]
     pub(super) fn miss(self) -> Option<Miss> {
         match (self.version, self.kind, self.code) {
             // Fragmentation needed and packet too big are advice, not a verdict.

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 /// Lookups at a time.
 const AT_A_TIME: usize = 8;
 /// The default gateway is looked for again this often.
-const GATEWAY_AGAIN: Duration = Duration::from_secs(60);
+const GATEWAY_AGAIN: Duration = Duration::from_mins(1);
 
 /// Runs until it is dropped.
 pub(super) async fn run(shared: Arc<Shared>, clock: Clock, procfs: String) {
@@ -64,13 +64,14 @@ fn in_short(error: &std::io::Error) -> String {
 /// Says what it found when that changes.
 #[derive(Default)]
 struct GatewayWatch {
-    last: Option<Option<SocketAddr>>,
+    said: bool,
+    last: Option<SocketAddr>,
 }
 
 impl GatewayWatch {
     async fn look(&mut self, shared: &Shared, clock: Clock, procfs: &str) {
         if !shared.table().wants_gateway() {
-            self.last = None;
+            *self = Self::default();
             return;
         }
         let procfs = procfs.to_owned();
@@ -78,10 +79,12 @@ impl GatewayWatch {
             .await
             .ok()
             .flatten();
-        if self.last.replace(found) != Some(found) {
-            match found {
-                Some(address) => info!(address = %address.ip(), "watching the default gateway"),
-                None => info!("no default gateway found and no device configured; no device is watched"),
+        if !self.said || self.last != found {
+            (self.said, self.last) = (true, found);
+            if let Some(address) = found {
+                info!(address = %address.ip(), "watching the default gateway");
+            } else {
+                info!("no default gateway found and no device configured; no device is watched");
             }
         }
         shared.table().set_gateway(found, clock.now());

@@ -129,6 +129,8 @@ pub(super) struct Machine {
     status: Status,
     cause: Cause,
     misses: u32,
+    /// The last miss of the present silence for which the network gave a reason.
+    explained: Option<Miss>,
     unsent: u32,
     window: VecDeque<Option<Duration>>,
     definite: Option<bool>,
@@ -144,6 +146,7 @@ impl Machine {
             status: Status::Unknown,
             cause: Cause::NotProbedYet,
             misses: 0,
+            explained: None,
             unsent: 0,
             window: VecDeque::with_capacity(WINDOW),
             definite: None,
@@ -211,7 +214,7 @@ impl Machine {
         if self.status == Status::Down {
             self.window.clear();
         }
-        (self.misses, self.unsent) = (0, 0);
+        (self.misses, self.unsent, self.explained) = (0, 0, None);
         self.remember(Some(round_trip));
         self.status = Status::Up;
         self.cause = Cause::Answers;
@@ -222,9 +225,13 @@ impl Machine {
         self.unsent = 0;
         self.misses = self.misses.saturating_add(1);
         self.remember(None);
+        if miss != Miss::Timeout {
+            self.explained = Some(miss);
+        }
         if self.misses >= limits.failures {
             self.status = Status::Down;
-            self.cause = Cause::Missed(miss);
+            // Routers limit how often they explain; silence after an explanation does not take it back.
+            self.cause = Cause::Missed(self.explained.unwrap_or(miss));
         }
     }
 
@@ -238,7 +245,7 @@ impl Machine {
     fn unknown(&mut self, cause: Cause) {
         self.status = Status::Unknown;
         self.cause = cause;
-        self.misses = 0;
+        (self.misses, self.explained) = (0, None);
         self.window.clear();
     }
 

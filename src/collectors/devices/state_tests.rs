@@ -13,11 +13,12 @@ const LIMITS: Limits = Limits {
 enum Seen {
     Answer(u64),
     Miss,
+    Unreachable,
     OldMiss,
     NoRoute,
     Busy,
 }
-use Seen::{Answer as A, Busy, Miss as M, NoRoute, OldMiss};
+use Seen::{Answer as A, Busy, Miss as M, NoRoute, OldMiss, Unreachable};
 
 /// Plays `story` on a new device, one line a second, and returns it with the time of its end.
 fn play(story: &[Seen]) -> (Machine, Now) {
@@ -36,6 +37,7 @@ fn play(story: &[Seen]) -> (Machine, Now) {
                 round_trip: Duration::from_millis(millis),
                 hop_limit: Some(64),
             }),
+            Unreachable => Outcome::Missed(Miss::Unreachable(None)),
             M | OldMiss => Outcome::Missed(Miss::Timeout),
             NoRoute => unsent(UnsentReason::NoRoute),
             Busy => unsent(UnsentReason::Send),
@@ -53,11 +55,23 @@ fn play(story: &[Seen]) -> (Machine, Now) {
 #[test]
 fn the_status_follows_the_outcomes() {
     use Status::{Degraded, Down, Unknown, Up};
-    let rows: [(&str, &[Seen], Status, &str); 18] = [
+    let rows: [(&str, &[Seen], Status, &str); 20] = [
         ("nothing yet", &[], Unknown, "not probed yet"),
         ("one answer is enough", &[A(1)], Up, ""),
         ("a miss says little", &[M], Unknown, "not probed yet"),
         ("never answered", &[M, M, M], Down, "no answer in time"),
+        (
+            "an explanation outlives the silence after it",
+            &[Unreachable, M, M, M],
+            Down,
+            "unreachable",
+        ),
+        (
+            "but not an answer",
+            &[Unreachable, A(1), M, M, M],
+            Down,
+            "no answer in time",
+        ),
         ("suspicion", &[A(1), M, M], Up, ""),
         ("outage", &[A(1), M, M, M], Down, "no answer in time"),
         (

@@ -12,7 +12,7 @@ use super::{
     config::{Config, Target},
     device::{Device, FollowUp, Place, Spec},
     probe::{DeviceId, Event, Order},
-    schedule::Plan,
+    schedule::{Plan, Turn},
     state::Limits,
 };
 use crate::clock::Now;
@@ -20,7 +20,7 @@ use crate::clock::Now;
 /// Name of the device that stands for the default gateway.
 const GATEWAY: &str = "gateway";
 /// Names are looked up again this long after an answer, and this long after a failure.
-const LOOKUP_AGAIN: Duration = Duration::from_secs(300);
+const LOOKUP_AGAIN: Duration = Duration::from_mins(5);
 const LOOKUP_RETRY: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -59,7 +59,8 @@ impl Table {
     pub(super) fn apply(&mut self, config: &Config, now: Now) {
         self.enabled = config.enabled;
         self.wants_gateway = config.targets.is_empty() && config.default_gateway;
-        self.plan = plan_of(config, self.plan.epoch);
+        let before_plan = self.plan;
+        self.plan = plan_of(config, before_plan.epoch);
         self.limits = limits_of(config);
         let mut before: HashMap<_, _> = std::mem::take(&mut self.devices)
             .into_values()
@@ -68,13 +69,16 @@ impl Table {
         let mut fresh = Vec::new();
         for spec in config.targets.iter().map(Spec::of) {
             match before.remove(&spec.name).filter(|old| spec.continues(&old.spec)) {
-                Some(old) => self.keep(old, spec, now),
+                Some(old) => self.keep(old, spec),
                 None => fresh.push(spec),
             }
         }
         if let Some(gateway) = before.remove(GATEWAY).filter(|_| self.wants_gateway) {
             let spec = gateway.spec.clone();
-            self.keep(gateway, spec, now);
+            self.keep(gateway, spec);
+        }
+        if before_plan != self.plan {
+            self.replan(now);
         }
         let count = fresh.len();
         for (index, spec) in fresh.into_iter().enumerate() {
@@ -145,7 +149,7 @@ impl Table {
     }
 
     /// Takes news about a probe into account; what must be asked in consequence is added to `orders`.
-    pub(super) fn record(&mut self, event: Event, now: Now, orders: &mut Vec<Order>) {
+    pub(super) fn record(&mut self, event: &Event, now: Now, orders: &mut Vec<Order>) {
         let Some(device) = self.devices.get_mut(&event.id.device) else {
             return;
         };
@@ -250,10 +254,16 @@ impl Table {
         self.timers.push(Reverse((now.instant, id)));
     }
 
-    fn keep(&mut self, mut device: Device, spec: Spec, now: Now) {
+    fn keep(&mut self, mut device: Device, spec: Spec) {
         device.spec = spec;
-        device.turn = super::schedule::Turn::new(self.plan.next_check(device.id, now.instant));
         self.devices.insert(device.id, device);
+    }
+
+    /// Gives every device its place in a changed plan.
+    fn replan(&mut self, now: Now) {
+        for device in self.devices.values_mut() {
+            device.turn = Turn::new(self.plan.next_check(device.id, now.instant));
+        }
     }
 
     fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {

@@ -5,8 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::pattern;
-use crate::{problem::Problems, units::HumanDuration};
+use crate::{pattern::Filter, problem::Problems, units::HumanDuration};
 
 const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -24,6 +23,9 @@ pub struct Config {
     pub include: Vec<String>,
     /// Interfaces to leave out, written as in `include`, which it overrules.
     pub exclude: Vec<String>,
+    /// Whether the rates of the interval runs are exposed as histograms, which show bursts between two scrapes.
+    /// With hundreds of interfaces they are more than half of an exposition.
+    pub histograms: bool,
 }
 
 impl Default for Config {
@@ -33,6 +35,7 @@ impl Default for Config {
             interval: HumanDuration::secs(30),
             include: Vec::new(),
             exclude: Vec::new(),
+            histograms: true,
         }
     }
 }
@@ -45,16 +48,16 @@ impl Config {
                 format_args!("`{}` is too short; at least `1s` is accepted", self.interval),
             );
         }
-        for (key, patterns) in [("include", &self.include), ("exclude", &self.exclude)] {
-            problems.within(key, |problems| complain(patterns, problems));
+        for (list, position, complaint) in self.filter().complaints() {
+            problems.within(list, |p| p.at_index(position, |p| p.push("", complaint)));
         }
     }
-}
 
-fn complain(patterns: &[String], problems: &mut Problems) {
-    for (index, pattern) in patterns.iter().enumerate() {
-        if let Some(complaint) = pattern::complaint(pattern) {
-            problems.at_index(index, |problems| problems.push("", complaint));
+    /// Which interfaces are watched.
+    pub(super) fn filter(&self) -> Filter {
+        Filter {
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
         }
     }
 }
@@ -67,7 +70,7 @@ mod tests {
     fn every_impossible_value_is_reported_with_its_path() {
         let config = Config {
             interval: HumanDuration(Duration::from_millis(500)),
-            include: vec!["eth0".into(), "eth.*".into()],
+            include: vec!["eth0".into(), "^eth".into()],
             exclude: vec![String::new()],
             ..Config::default()
         };

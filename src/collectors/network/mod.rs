@@ -8,7 +8,6 @@ mod fixture;
 mod interface;
 #[cfg(target_os = "linux")]
 mod linux;
-mod pattern;
 #[cfg(any(not(target_os = "linux"), test))]
 mod portable;
 mod rates;
@@ -22,17 +21,18 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use smol_str::SmolStr;
 
 pub use self::{config::Config, families::METRICS, signals::SIGNALS};
 use self::{
     interface::{Facts, Interface, Snapshot, Source},
-    pattern::Filter,
     track::{Seen, Track},
 };
 use super::{Collect, Context, Error, HealthLimits, Outcome};
 use crate::{
     clock::Now,
-    sample::{Batch, ComponentHealth, Family, Health, Reading},
+    pattern::Filter,
+    sample::{Batch, ComponentHealth, Family, Health, Kind, Reading},
 };
 
 const NAME: &str = "network";
@@ -51,6 +51,19 @@ struct Settings {
     filter: Filter,
 }
 
+/// An interface as a page shows it; its rates are readings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InterfaceView {
+    /// Name as printable, valid UTF-8.
+    pub name: SmolStr,
+    /// `physical`, `wireless`, `virtual` or `loopback`.
+    pub kind: &'static str,
+    /// Whether packets can pass.
+    pub up: bool,
+    /// Link speed in bytes per second.
+    pub speed: Option<f64>,
+}
+
 impl Collector {
     pub(super) fn new(config: &Config, context: &Context) -> Self {
         Self::with_source(config, source(context))
@@ -58,6 +71,25 @@ impl Collector {
 
     pub(super) fn apply(&self, config: &Config, _limits: HealthLimits) {
         self.settings.store(Arc::new(Settings::new(config)));
+    }
+
+    /// The watched interfaces as the last interval run saw them.
+    #[must_use]
+    pub fn overview(&self) -> Vec<InterfaceView> {
+        let settings = self.settings.load();
+        let track = lock(&self.track);
+        let watched = track
+            .links()
+            .iter()
+            .filter(|link| settings.filter.passes(&link.name));
+        watched
+            .map(|link| InterfaceView {
+                name: link.name.clone(),
+                kind: link.kind.word(),
+                up: link.up,
+                speed: link.speed,
+            })
+            .collect()
     }
 
     fn with_source(config: &Config, source: Box<dyn Source>) -> Self {
@@ -93,7 +125,7 @@ impl Collector {
 
     fn keep_watched(&self, seen: &mut Vec<Seen>) {
         let settings = self.settings.load();
-        seen.retain(|seen| settings.filter.watches(&seen.link.name));
+        seen.retain(|seen| settings.filter.passes(&seen.link.name));
     }
 }
 
@@ -116,9 +148,13 @@ impl Collect for Collector {
             Err(error) => return Outcome::failed(error),
         };
         let settings = self.settings.load();
-        let watched = |interface: &&Interface| settings.filter.watches(&interface.link.name);
+        let watched = |interface: &&Interface| settings.filter.passes(&interface.link.name);
         let interfaces: Vec<&Interface> = snapshot.interfaces.iter().filter(watched).collect();
-        Outcome::ok(families::families(&interfaces, &lock(&self.track)))
+        let mut families = families::families(&interfaces, &lock(&self.track));
+        if !settings.config.histograms {
+            families.retain(|family| !matches!(family.desc.kind, Kind::Histogram(_)));
+        }
+        Outcome::ok(families)
     }
 
     fn sample(&self, now: Now) -> Outcome<Batch> {
@@ -136,7 +172,7 @@ impl Settings {
     fn new(config: &Config) -> Self {
         Self {
             config: config.clone(),
-            filter: Filter::new(&config.include, &config.exclude),
+            filter: config.filter(),
         }
     }
 }

@@ -306,6 +306,27 @@ fn rates_fill_histograms_that_vanish_with_their_interface() {
 }
 
 #[test]
+fn histograms_can_be_left_out() {
+    let config = Config {
+        histograms: false,
+        ..Config::default()
+    };
+    let reading = || Some(vec![interface(fast_eth0(), 0, 0)]);
+    let mut bench = Bench::with(&config, [reading(), reading()]);
+    bench.sample(0);
+    let families = bench.scrape();
+    assert!(series(&families, "netkestrel_network_receive_bytes_per_second").is_empty());
+    assert_eq!(
+        series(&families, "netkestrel_network_receive_bytes_total").len(),
+        1
+    );
+    assert_eq!(
+        series(&families, "netkestrel_network_implausible_rates_total").len(),
+        1
+    );
+}
+
+#[test]
 fn vanished_interfaces_leave_no_reading() {
     let mut bench = Bench::new([
         Some(vec![

@@ -95,6 +95,11 @@ impl Track {
         self.order.iter().map(seen).collect()
     }
 
+    /// The interfaces of the last reading that succeeded, in its order.
+    pub(super) fn links(&self) -> &[Arc<Link>] {
+        &self.order
+    }
+
     /// When the last reading that succeeded was taken.
     pub(super) fn taken(&self) -> Option<Instant> {
         self.taken

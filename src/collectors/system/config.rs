@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{problem::Problems, units::HumanDuration};
+use crate::{pattern::Filter, problem::Problems, units::HumanDuration};
 
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -17,21 +17,13 @@ pub struct Config {
     pub enabled: bool,
     /// Time between two interval runs, at least 1s. Scrapes read the sources themselves.
     pub interval: HumanDuration,
-    /// Which mount points to show. Globs: `*` is any text, also across `/`; `?` is any one character.
+    /// Which mount points to show.
+    /// Mounts that this process cannot see, such as those that systemd's `ProtectHome=yes` hides, are shown with
+    /// `device_error`: exclude them where that is intended.
     pub mounts: Filter,
     /// Which filesystem types to show. Without `include`: those that store data of their own; not pseudo
     /// filesystems, memory (tmpfs), read-only images (squashfs) and the layers of containers (overlay).
     pub fstypes: Filter,
-}
-
-/// What to show: globs in which `*` is any text and `?` is any one character.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Filter {
-    /// Show only what matches one of these; empty leaves the choice to NetKestrel.
-    pub include: Vec<String>,
-    /// Leave out what matches one of these, even when it is included.
-    pub exclude: Vec<String>,
 }
 
 impl Default for Config {
@@ -53,22 +45,14 @@ impl Config {
                 format_args!("`{}` is too short: 1s is the shortest interval", self.interval),
             );
         }
-        problems.within("mounts", |p| self.mounts.validate(p));
-        problems.within("fstypes", |p| self.fstypes.validate(p));
+        problems.within("mounts", |p| complain(&self.mounts, p));
+        problems.within("fstypes", |p| complain(&self.fstypes, p));
     }
 }
 
-impl Filter {
-    fn validate(&self, problems: &mut Problems) {
-        for (key, globs) in [("include", &self.include), ("exclude", &self.exclude)] {
-            for (index, _) in globs.iter().enumerate().filter(|(_, glob)| glob.is_empty()) {
-                problems.within(key, |p| {
-                    p.at_index(index, |p| {
-                        p.push("", "is empty and matches nothing: write a glob such as `/mnt/*`");
-                    });
-                });
-            }
-        }
+fn complain(filter: &Filter, problems: &mut Problems) {
+    for (list, position, complaint) in filter.complaints() {
+        problems.within(list, |p| p.at_index(position, |p| p.push("", complaint)));
     }
 }
 
@@ -84,22 +68,16 @@ mod tests {
                 include: vec!["/".to_owned(), String::new()],
                 ..Filter::default()
             },
+            fstypes: Filter {
+                exclude: vec!["^fuse".to_owned(), "fuse.*".to_owned()],
+                ..Filter::default()
+            },
             ..Config::default()
         };
         let mut problems = Problems::new();
         config.validate(&mut problems);
-        let found: Vec<_> = problems
-            .into_vec()
-            .into_iter()
-            .map(|p| format!("{}: {}", p.path, p.message))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                "interval: `500ms` is too short: 1s is the shortest interval",
-                "mounts.include[1]: is empty and matches nothing: write a glob such as `/mnt/*`",
-            ]
-        );
+        let found: Vec<_> = problems.into_vec().into_iter().map(|p| p.path).collect();
+        assert_eq!(found, ["interval", "mounts.include[1]", "fstypes.exclude[0]"]);
     }
 
     #[test]

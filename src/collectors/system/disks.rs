@@ -112,10 +112,11 @@ fn rate(earlier: Option<(&Disk, Duration)>, disk: &Disk, of: impl Fn(&Disk) -> f
 
 /// Readings of the disks known before, when this run could not read them.
 pub(super) fn missing(known: &[Disk], why: Missing) -> Vec<Reading> {
-    let signals = [&READ_SIGNAL, &WRITTEN_SIGNAL, &IO_TIME_SIGNAL];
     let of_disk = |disk: &Disk| {
         let subject = disk.name.clone();
-        signals.map(|signal| Reading {
+        let busy = disk.io_time.map(|_| &IO_TIME_SIGNAL);
+        let signals = [&READ_SIGNAL, &WRITTEN_SIGNAL].into_iter().chain(busy);
+        signals.map(move |signal| Reading {
             signal,
             subject: subject.clone(),
             observed: Observed::Missing(why),

@@ -65,8 +65,9 @@ pub(super) struct Filesystem {
     pub(super) disk: SmolStr,
     pub(super) mountpoint: SmolStr,
     pub(super) fstype: SmolStr,
+    /// Whether nobody can write to it, however we see it.
     pub(super) read_only: bool,
-    /// `None` when it did not answer or answered with an error.
+    /// `None` when it did not answer, answered with an error, or cannot be asked as we do not see it.
     pub(super) space: Option<Space>,
 }
 

@@ -27,7 +27,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-pub use self::config::{Config, Filter};
+pub use self::config::Config;
 #[cfg(target_os = "linux")]
 use self::linux::Reader;
 #[cfg(not(target_os = "linux"))]

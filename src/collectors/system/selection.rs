@@ -1,6 +1,6 @@
-//! Decides which mounts are shown: the user's globs, or else those that store data of their own.
+//! Decides which mounts are shown: the user's patterns, or else those that store data of their own.
 
-use super::config::{Config, Filter};
+use super::config::Config;
 
 /// Filesystem types that are left out unless `fstypes.include` names them.
 ///
@@ -56,77 +56,16 @@ const OVERLAY: &str = "overlay";
 /// Whether the filesystem of type `fstype` at `mountpoint` is shown.
 pub(super) fn shows(config: &Config, mountpoint: &str, fstype: &str) -> bool {
     let stores = || !NO_STORAGE.contains(&fstype) && (fstype != OVERLAY || mountpoint == "/");
-    passes(&config.mounts, mountpoint, || true) && passes(&config.fstypes, fstype, stores)
-}
-
-fn passes(filter: &Filter, text: &str, by_default: impl FnOnce() -> bool) -> bool {
-    let matches = |globs: &[String]| globs.iter().any(|glob| glob_matches(glob, text));
-    let included = if filter.include.is_empty() {
-        by_default()
-    } else {
-        matches(&filter.include)
-    };
-    included && !matches(&filter.exclude)
-}
-
-/// Whether `text` as a whole matches `glob`; `*` is any text, `?` any one character, the rest is literal.
-///
-/// Only the last `*` is ever reconsidered, so the time is bounded by the product of the two lengths.
-fn glob_matches(glob: &str, text: &str) -> bool {
-    let (mut glob, mut text) = (glob.chars(), text.chars());
-    let mut last_star = None;
-    loop {
-        let text_before = text.clone();
-        match (glob.next(), text.next()) {
-            (None, None) => return true,
-            (Some('*'), _) => {
-                last_star = Some((glob.clone(), text_before.clone()));
-                text = text_before;
-            }
-            (Some('?'), Some(_)) => {}
-            (Some(wanted), Some(found)) if wanted == found => {}
-            _ => {
-                let Some((after_star, mut rest)) = last_star.take() else {
-                    return false;
-                };
-                if rest.next().is_none() {
-                    return false;
-                }
-                (glob, text) = (after_star.clone(), rest.clone());
-                last_star = Some((after_star, rest));
-            }
-        }
-    }
+    config.mounts.passes(mountpoint) && config.fstypes.passes_or(fstype, stores)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pattern::Filter;
 
     #[test]
-    fn globs_match_the_whole_text() {
-        for (glob, text, expected) in [
-            ("/mnt/*", "/mnt/a/b", true),
-            ("/mnt/*", "/mnt", false),
-            ("/mnt*", "/mnt", true),
-            ("*", "", true),
-            ("", "", true),
-            ("", "/", false),
-            ("?", "", false),
-            ("fuse.*", "fuse.sshfs", true),
-            ("fuse.*", "fuse", false),
-            ("nfs?", "nfs4", true),
-            ("*a*b", "xaxaxb", true),
-            ("*a*b", "xaxaxc", false),
-            ("/disk?", "/diské", true),
-            ("[a]", "a", false),
-        ] {
-            assert_eq!(glob_matches(glob, text), expected, "{glob} against {text}");
-        }
-    }
-
-    #[test]
-    fn mounts_are_chosen_by_globs_or_by_what_they_store() {
+    fn mounts_are_chosen_by_patterns_or_by_what_they_store() {
         let filter = |include: &[&str], exclude: &[&str]| Filter {
             include: include.iter().map(ToString::to_string).collect(),
             exclude: exclude.iter().map(ToString::to_string).collect(),

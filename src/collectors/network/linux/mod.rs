@@ -376,9 +376,14 @@ mod tests {
     }
 
     #[test]
-    fn the_loopback_is_there_in_the_first_reading_and_in_those_of_counters_alone() {
+    fn the_loopback_is_there_whichever_way_it_is_read() {
         let mut source = Rtnetlink::new(&Context::default());
-        for round in ["listing", "counters"] {
+        for (round, counters_only) in [
+            ("listing", CountersOnly::Supported),
+            ("counters", CountersOnly::Supported),
+            ("a kernel without the dump of counters", CountersOnly::Unsupported),
+        ] {
+            source.counters_only = counters_only;
             let snapshot = source.read(Facts::Fresh).expect("every host has a loopback");
             let loopback = snapshot
                 .interfaces

@@ -7,11 +7,13 @@ mod diskstats;
 mod hwmon;
 mod loadavg;
 mod meminfo;
+mod mountinfo;
 mod mounts;
 mod release;
 mod source;
 mod stat;
 mod steady;
+mod table;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -25,16 +27,17 @@ use std::{
 
 use self::{
     hwmon::Sensors,
-    mounts::{Mount, View},
+    mounts::Mount,
     source::Source,
     stat::Stat,
     steady::Steady,
+    table::Table,
     watch::{Statvfs, Watch},
 };
 use super::{
     config::Config,
     cpu::{Cpu, Time},
-    filesystems::Filesystem,
+    filesystems::{Filesystem, Space},
     host::Os,
     snapshot::{Part, Purpose, Snapshot, settle},
 };
@@ -69,14 +72,6 @@ struct Sources {
     rootfs: PathBuf,
 }
 
-/// The mounts to show, as long as the table they come from stays the same.
-#[derive(Default)]
-struct Table {
-    text: Vec<u8>,
-    config: Option<Arc<Config>>,
-    shown: Vec<Mount>,
-}
-
 impl Reader {
     /// Reads below these roots.
     pub(super) fn new(paths: &Paths) -> Self {
@@ -89,7 +84,7 @@ impl Reader {
             paths: Sources::new(paths),
             source: Source::default(),
             steady: Steady::default(),
-            mounts: Table::default(),
+            mounts: Table::new(Path::new(&paths.procfs), Path::new(&paths.rootfs)),
             watch: Watch::new(statvfs, deadline),
             sensors: Sensors::default(),
             os: None,
@@ -117,7 +112,7 @@ impl Reader {
             cpu: stat.map(|stat| self.cpu(stat)),
             load,
             memory,
-            filesystems: self.filesystems(config, &mut failures),
+            filesystems: self.filesystems(config, purpose, &mut failures),
             disks,
             temperatures,
             uptime,
@@ -142,14 +137,20 @@ impl Reader {
         }
     }
 
-    fn filesystems(&mut self, config: &Arc<Config>, failures: &mut Vec<Error>) -> Part<Vec<Filesystem>> {
-        let mounts = self.mounts.read(&self.paths, config, &mut self.source);
+    fn filesystems(
+        &mut self,
+        config: &Arc<Config>,
+        purpose: Purpose,
+        failures: &mut Vec<Error>,
+    ) -> Part<Vec<Filesystem>> {
+        let mounts = self.mounts.read(config, purpose, &mut self.source);
         let mounts = settle(mounts, failures)?;
         let spaces = self.watch.spaces(mounts);
-        let filesystem = |(mount, space): (&Mount, _)| Filesystem {
+        let filesystem = |(mount, space): (&Mount, Option<Space>)| Filesystem {
             disk: mount.disk.clone(),
             mountpoint: mount.mountpoint.clone(),
             fstype: mount.fstype.clone(),
+            // Not what `statvfs` says: that is true for our own mounts, which a sandbox makes read-only.
             read_only: mount.read_only,
             space,
         };
@@ -180,46 +181,6 @@ impl Sources {
             procfs,
             rootfs: PathBuf::from(&paths.rootfs),
         }
-    }
-
-    /// The table of mounts and how to understand it. In a container with the host's root below another path,
-    /// the table of process 1 is the host's own; where it may not be read, our own must do.
-    fn mounts(&self) -> (PathBuf, View<'_>) {
-        let own = self.procfs.join("mounts");
-        if self.rootfs == Path::new("/") {
-            return (own, View::Host(&self.rootfs));
-        }
-        let of_host = self.procfs.join("1/mounts");
-        if std::fs::File::open(&of_host).is_ok() {
-            (of_host, View::Host(&self.rootfs))
-        } else {
-            (own, View::Container(&self.rootfs))
-        }
-    }
-}
-
-impl Table {
-    fn read(
-        &mut self,
-        paths: &Sources,
-        config: &Arc<Config>,
-        source: &mut Source,
-    ) -> Result<&[Mount], Error> {
-        let (path, view) = paths.mounts();
-        let same_config = self
-            .config
-            .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, config));
-        source.parse(&path, |text| {
-            if !same_config || self.text != text {
-                self.shown = mounts::select(mounts::parse(text)?, view, config);
-                self.text.clear();
-                self.text.extend_from_slice(text);
-                self.config = Some(Arc::clone(config));
-            }
-            Ok(())
-        })?;
-        Ok(&self.shown)
     }
 }
 

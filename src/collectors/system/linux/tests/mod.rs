@@ -1,13 +1,13 @@
 //! The collector over whole small hosts, kept as files: what it exposes, what it reads, how it fails.
 
+mod content;
+
 use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
 };
-
-use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -16,10 +16,10 @@ use crate::{
         Collect, HealthLimits,
         system::{
             Collector, METRICS, SIGNALS,
-            config::Filter,
             filesystems::{Inodes, Space},
         },
     },
+    pattern::Filter,
     sample::{Batch, Family, Health, Observed, Value},
 };
 
@@ -259,9 +259,9 @@ fn a_part_that_fails_costs_only_its_own_samples() {
             &["memory_usage_ratio", "swap_usage_ratio"],
         ),
         (
-            "mounts",
-            "one",
-            "line 1: there is no mount point",
+            "self/mountinfo",
+            "28 1",
+            "line 1: there is no device number",
             &["netkestrel_filesystem_"],
             &["filesystem_usage_ratio"],
         ),
@@ -329,7 +329,7 @@ fn files_that_are_not_there_are_failures_except_those_a_system_may_lack() {
     let empty = tempfile::tempdir().expect("a temporary folder");
     let outcome = collector(empty.path(), &Config::default()).sample(at(0));
     let failures: Vec<_> = outcome.failures.iter().map(ToString::to_string).collect();
-    let expected = ["stat", "loadavg", "meminfo", "uptime", "mounts"]
+    let expected = ["stat", "loadavg", "meminfo", "uptime", "self/mountinfo"]
         .map(|file| format!("read {}", empty.path().join("proc").join(file).display()));
     assert_eq!(failures, expected, "no disks and no sensors are no failure");
     assert!(outcome.data.health.iter().all(|part| part.health.is_none()));
@@ -394,6 +394,49 @@ fn a_container_shows_the_host() {
 }
 
 #[test]
+fn a_sandbox_shows_the_mounts_as_they_are_outside() {
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let statvfs: Statvfs = Arc::new(move |path: &Path| {
+        seen.lock().expect("one thread").push(path.display().to_string());
+        space(path)
+    });
+    let reader = Reader::with_statvfs(&paths_of(&data("sandbox")), statvfs, Duration::from_mins(1));
+    let collector = Collector::with_reader(&Config::default(), HealthLimits::default(), reader);
+    let families = text(&collector.scrape(at(0)).data);
+    let shown: Vec<_> = families
+        .lines()
+        .filter(|line| line.contains("_readonly{") || line.contains("_device_error{"))
+        .filter_map(|line| line.strip_prefix("netkestrel_filesystem_"))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            r#"readonly{disk="/dev/sda2",mountpoint="/",fstype="ext4"} 0"#,
+            r#"readonly{disk="/dev/sda1",mountpoint="/boot",fstype="vfat"} 0"#,
+            r#"readonly{disk="/dev/sdb1",mountpoint="/cdimage",fstype="xfs"} 1"#,
+            r#"readonly{disk="/dev/sdc1",mountpoint="/broken",fstype="ext4"} 1"#,
+            r#"readonly{disk="/dev/sdd1",mountpoint="/home",fstype="ext4"} 0"#,
+            r#"device_error{disk="/dev/sda2",mountpoint="/",fstype="ext4"} 0"#,
+            r#"device_error{disk="/dev/sda1",mountpoint="/boot",fstype="vfat"} 0"#,
+            r#"device_error{disk="/dev/sdb1",mountpoint="/cdimage",fstype="xfs"} 0"#,
+            r#"device_error{disk="/dev/sdc1",mountpoint="/broken",fstype="ext4"} 0"#,
+            r#"device_error{disk="/dev/sdd1",mountpoint="/home",fstype="ext4"} 1"#,
+        ]
+    );
+    assert_eq!(
+        *asked.lock().expect("one thread"),
+        ["/", "/boot", "/cdimage", "/broken"],
+        "what lies at /home here has another space"
+    );
+    let batch = collector.sample(at(0)).data;
+    let usage = |mountpoint| observed(&batch, "filesystem_usage_ratio", mountpoint);
+    assert_eq!(usage("/"), Some(Observed::Value(95.0 / 99.0)));
+    assert_eq!(usage("/home"), Some(Observed::Missing(Missing::ReadFailed)));
+    assert_eq!(usage("/broken"), None, "nobody can fill it");
+}
+
+#[test]
 fn the_table_of_mounts_is_understood_again_only_when_it_or_the_settings_change() {
     let host = copy_of("small");
     let collector = collector(host.path(), &Config::default());
@@ -415,72 +458,9 @@ fn the_table_of_mounts_is_understood_again_only_when_it_or_the_settings_change()
     };
     collector.apply(&config, HealthLimits::default());
     assert_eq!(mountpoints(), ["/", "/boot", "/home"]);
-    fs::write(host.path().join("proc/mounts"), "/dev/sda2 / ext4 rw 0 0\n").expect("writable");
+    let table = host.path().join("proc/self/mountinfo");
+    fs::write(table, "28 1 8:2 / / rw - ext4 /dev/sda2 rw\n").expect("writable");
     assert_eq!(mountpoints(), ["/"]);
-}
-
-/// Every file below `bad`: its first line is the message, what follows is the content of the file in /proc that
-/// its folder names.
-#[test]
-fn bad_content_is_named_by_line() {
-    let mut cases = 0;
-    for kind in fs::read_dir(data("bad"))
-        .expect("a folder")
-        .map(|entry| entry.expect("an entry").path())
-    {
-        for case in fs::read_dir(&kind)
-            .expect("a folder")
-            .map(|entry| entry.expect("an entry").path())
-        {
-            let bytes = fs::read(&case).expect("readable");
-            let (message, content) =
-                bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').expect("a message"));
-            let kind = kind.file_name().and_then(|name| name.to_str()).expect("a name");
-            let error = parse_any(kind, &content[1..]).expect_err("the content is bad");
-            assert_eq!(error.to_string().as_bytes(), message, "{}", case.display());
-            cases += 1;
-        }
-    }
-    assert!(cases >= 28, "{cases} cases");
-}
-
-const KINDS: [&str; 6] = ["stat", "loadavg", "uptime", "meminfo", "mounts", "diskstats"];
-
-fn parse_any(kind: &str, content: &[u8]) -> Result<(), source::Malformed> {
-    match kind {
-        "stat" => stat::parse(content).map(drop),
-        "loadavg" => loadavg::parse(content).map(drop),
-        "uptime" => loadavg::uptime(content).map(drop),
-        "meminfo" => meminfo::parse(content).map(drop),
-        "mounts" => {
-            let view = View::Host(Path::new("/"));
-            mounts::parse(content).map(|entries| drop(mounts::select(entries, view, &Config::default())))
-        }
-        "diskstats" => diskstats::parse(content).map(drop),
-        other => panic!("no parser for {other}"),
-    }
-}
-
-proptest! {
-    #[test]
-    fn no_content_panics(kind in 0..KINDS.len(), content in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = parse_any(KINDS[kind], &content);
-    }
-
-    #[test]
-    fn no_damage_to_real_content_panics(
-        kind in 0..KINDS.len(),
-        cut in any::<prop::sample::Index>(),
-        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
-    ) {
-        let mut content = fs::read(data("small/proc").join(KINDS[kind])).expect("readable");
-        for (place, byte) in damage {
-            let place = place.index(content.len());
-            content[place] = byte;
-        }
-        content.truncate(cut.index(content.len()) + 1);
-        let _ = parse_any(KINDS[kind], &content);
-    }
 }
 
 #[test]

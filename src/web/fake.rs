@@ -1,0 +1,178 @@
+//! A site for tests: the routes over stages that do as they are told.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::Request,
+    http::HeaderMap,
+};
+use jiff::Timestamp;
+use tower::ServiceExt;
+
+use super::{
+    CollectorStatus, Config, Control, LastReload, Overview, ReloadReport, Reloading, Services, Stages,
+    Status, Telemetry, Token, Watch, router,
+};
+use crate::{
+    exposition::{Gather, Gathering, Selection},
+    sample::{Desc, Family, Kind},
+};
+
+const READING: Desc = Desc {
+    name: "test_reading_bytes_total",
+    kind: Kind::Counter,
+    labels: &[],
+    help: "A reading.",
+};
+
+/// Stands for all stages behind the routes.
+#[derive(Default)]
+pub(super) struct Fake {
+    pub(super) ready: AtomicBool,
+    pub(super) broken: AtomicBool,
+    pub(super) takes: Duration,
+}
+
+impl Gather for Fake {
+    fn gather(&self, selection: Selection, _: Duration) -> Gathering<'_> {
+        Box::pin(async move {
+            tokio::time::sleep(self.takes).await;
+            let value = if selection == Selection::All { 1.0 } else { 2.0 };
+            vec![Family::single(&READING, value)]
+        })
+    }
+}
+
+impl Control for Fake {
+    fn reload(&self) -> Reloading<'_> {
+        let broken = self.broken.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if broken {
+                return Err("line 3: `intervall` is not a key".to_owned());
+            }
+            Ok(ReloadReport {
+                applied: vec!["rules".to_owned()],
+                needs_restart: vec!["web.listen_address".to_owned()],
+            })
+        })
+    }
+}
+
+impl Watch for Fake {
+    fn ready(&self) -> Result<(), String> {
+        let ready = self.ready.load(Ordering::SeqCst);
+        ready.then_some(()).ok_or_else(|| "the first reading".to_owned())
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            version: "1.2.3",
+            host: "box".to_owned(),
+            uptime: Duration::from_secs(90),
+            config_origin: "defaults".to_owned(),
+            last_reload: Some(LastReload {
+                at: Timestamp::UNIX_EPOCH,
+                error: None,
+            }),
+            collectors: vec![CollectorStatus {
+                name: "system",
+                enabled: true,
+                success: Some(true),
+                duration: Some(Duration::from_millis(2)),
+                interval: Duration::from_mins(1),
+                last_success: None,
+            }],
+        }
+    }
+
+    fn overview(&self) -> Overview {
+        assert!(!self.broken.load(Ordering::SeqCst), "the overview is broken");
+        Overview::default()
+    }
+}
+
+pub(super) struct Site {
+    pub(super) fake: Arc<Fake>,
+    pub(super) services: Arc<Services>,
+    pub(super) token: String,
+    pub(super) token_path: PathBuf,
+    _data_dir: tempfile::TempDir,
+}
+
+impl Site {
+    pub(super) fn new(fake: Fake) -> Self {
+        let data_dir = tempfile::tempdir().expect("a folder");
+        let token = Token::load_or_create(data_dir.path()).expect("is made");
+        let fake = Arc::new(fake);
+        let stages = Stages {
+            gather: Arc::clone(&fake) as Arc<dyn Gather>,
+            control: Arc::clone(&fake) as Arc<dyn Control>,
+            watch: Arc::clone(&fake) as Arc<dyn Watch>,
+            telemetry: Arc::new(Telemetry::default()),
+        };
+        let (secret, token_path) = (token.secret().reveal().to_owned(), token.path().to_owned());
+        let config = Config::default();
+        let services = Services::new(
+            &config,
+            Some("box".to_owned()),
+            Some(token),
+            &["network", "system"],
+            stages,
+        );
+        Self {
+            fake,
+            services: Arc::new(services),
+            token: secret,
+            token_path,
+            _data_dir: data_dir,
+        }
+    }
+
+    pub(super) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "localhost:10980");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+
+    pub(super) async fn send(&self, request: Request) -> Answer {
+        let response = router(Arc::clone(&self.services))
+            .oneshot(request)
+            .await
+            .expect("never fails");
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 20).await.expect("is whole");
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+}
+
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,23 @@
+//! The built program from outside: real processes, real Prometheus servers, real interfaces.
+//!
+//! A test that lacks something (root, a server, a Python package) prints `SKIPPED name: reason`; with
+//! `NETKESTREL_TEST_REQUIRE=1` it fails instead. `scripts/test` installs what they need.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and its support code does so for it"
+)]
+
+mod support;
+
+mod requests;
+mod serving;
+mod settings;
+
+#[cfg(target_os = "linux")]
+mod hostile_names;
+#[cfg(target_os = "linux")]
+mod network_rates;
+#[cfg(target_os = "linux")]
+mod no_privilege;
+mod prometheus;

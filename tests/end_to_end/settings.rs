@@ -1,0 +1,72 @@
+//! A changed configuration file: a good one is applied on SIGHUP, a bad one changes nothing; neither stops a thing.
+
+#![cfg(target_os = "linux")]
+
+use rustix::process::Signal;
+
+use super::support::{
+    exposition::Page,
+    netkestrel::{Place, Setup},
+};
+
+const SUCCESSFUL: &str = "netkestrel_config_last_reload_successful";
+
+#[test]
+fn sighup_applies_a_good_file_and_keeps_the_old_one_otherwise() {
+    let setup = Setup::new(Place::Here, &targets(&["first"]));
+    let mut netkestrel = setup.start();
+    assert_eq!(devices(&netkestrel.page()), ["first"]);
+
+    setup.configure(&targets(&["first", "second"]));
+    netkestrel.process.signal(Signal::HUP);
+    netkestrel.wait_for("the second device", |page| {
+        (devices(page) == ["first", "second"]).then_some(())
+    });
+    assert_eq!(netkestrel.page().value(SUCCESSFUL, ""), Some(1.0));
+
+    setup.configure("collectors: {devices: {interval: often}}\nsurprise: 1\n");
+    netkestrel.process.signal(Signal::HUP);
+    netkestrel.wait_for("the failed reload", |page| {
+        page.value(SUCCESSFUL, "").filter(|value| *value < 0.5)
+    });
+    assert_eq!(devices(&netkestrel.page()), ["first", "second"]);
+    let log = netkestrel.process.log().join("\n");
+    assert!(
+        log.contains("surprise") && log.contains("often"),
+        "both problems are logged: {log}"
+    );
+
+    setup.configure(&targets(&["second"]));
+    netkestrel.process.signal(Signal::HUP);
+    netkestrel.wait_for("the end of the first device", |page| {
+        (devices(page) == ["second"]).then_some(())
+    });
+    assert_eq!(netkestrel.page().value(SUCCESSFUL, ""), Some(1.0));
+}
+
+fn targets(names: &[&str]) -> String {
+    let target = |name: &&str| format!("{{name: {name}, address: 127.0.0.1}}");
+    let list: Vec<String> = names.iter().map(target).collect();
+    format!(
+        "collectors: {{devices: {{interval: 1s, targets: [{}]}}}}\n",
+        list.join(", ")
+    )
+}
+
+/// Names of the configured devices, in order.
+fn devices(page: &Page) -> Vec<String> {
+    let name = |labels: &str| {
+        labels
+            .split("device=\"")
+            .nth(1)?
+            .split('"')
+            .next()
+            .map(str::to_owned)
+    };
+    let mut names: Vec<String> = page
+        .all("netkestrel_device_info")
+        .filter_map(|sample| name(&sample.labels))
+        .collect();
+    names.sort();
+    names
+}
