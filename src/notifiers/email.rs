@@ -89,10 +89,10 @@ impl Config {
     pub fn notes(&self) -> Vec<String> {
         let note = match (self.server.is_empty(), self.recipients.is_empty()) {
             (true, false) => {
-                "no mail will be sent: there are recipients, but `notifiers.email.server` is empty"
+                "there are recipients of mail, but `notifiers.email.server` is empty"
             }
             (false, true) => {
-                "no mail will be sent: there is a server, but `notifiers.email.recipients` is empty"
+                "there is a mail server, but `notifiers.email.recipients` is empty"
             }
             _ => return self.clear_text_login(),
         };
@@ -101,7 +101,7 @@ impl Config {
 
     fn clear_text_login(&self) -> Vec<String> {
         let exposed = self.is_enabled() && self.tls_mode() == Tls::None && !self.user.is_empty();
-        let note = "the mail password travels unencrypted: `notifiers.email.tls` is `none`";
+        let note = "the mail password would travel unencrypted: `notifiers.email.tls` is `none`";
         exposed.then(|| note.to_owned()).into_iter().collect()
     }
 
