@@ -1,8 +1,10 @@
 //! A configuration back into YAML, and what two of them differ in.
 
+use std::ffi::OsString;
+
 use serde_json::Value;
 
-use super::Config;
+use super::{Config, Platform};
 use crate::units::Secret;
 
 /// Keys that take effect at the next start only.
@@ -32,6 +34,23 @@ impl Config {
         }
         tidy(&mut value);
         serde_yaml::to_string(&value).unwrap_or_default()
+    }
+
+    /// [`Self::to_yaml`], below a comment that tells which folder an empty `data_dir` stands for, and why.
+    #[must_use]
+    pub fn to_yaml_in(&self, env: &[(OsString, OsString)]) -> String {
+        let yaml = self.to_yaml();
+        if !self.data_dir.is_empty() {
+            return yaml;
+        }
+        match Platform::HERE.data_dir_and_variable(env) {
+            // Escaped, so that no name of a folder can end the comment.
+            Some((dir, variable)) => {
+                let dir = dir.to_string_lossy().escape_debug().to_string();
+                format!("# data_dir in force: {dir}, from the variable {variable}\n{yaml}")
+            }
+            None => format!("# data_dir in force: none, as the environment names no home\n{yaml}"),
+        }
     }
 }
 
