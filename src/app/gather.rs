@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use futures_util::future::join_all;
 
 use crate::{
     clock::Clock,
@@ -26,23 +26,18 @@ impl Gather for Gatherer {
     fn gather(&self, selection: Selection, deadline: Duration) -> Gathering<'_> {
         Box::pin(async move {
             let now = self.clock.now();
-            let mut runs = JoinSet::new();
-            for guarded in self
+            let chosen = self
                 .collectors
                 .iter()
-                .filter(|guarded| wanted(guarded, &selection))
-            {
-                let guarded = Arc::clone(guarded);
-                runs.spawn(async move {
-                    let mut families = guarded.scrape(now, deadline).await;
-                    families.extend(guarded.families(now));
-                    families
-                });
-            }
-            let mut families: Vec<Family> = self.own.iter().flat_map(|own| own()).collect();
-            while let Some(run) = runs.join_next().await {
-                families.extend(run.unwrap_or_default());
-            }
+                .filter(|guarded| wanted(guarded, &selection));
+            // On one task: the reading itself happens on other threads, and waking more tasks costs more than they do.
+            let runs = join_all(chosen.map(async |guarded| {
+                let mut families = guarded.scrape(now, deadline).await;
+                families.extend(guarded.families(now));
+                families
+            }));
+            let mut families: Vec<Family> = runs.await.into_iter().flatten().collect();
+            families.extend(self.own.iter().flat_map(|own| own()));
             families
         })
     }

@@ -82,7 +82,10 @@ fn words(address: SocketAddr, interfaces: &[String], mounts: &[String], devices:
         build::VERSION,
         list(interfaces),
         list(mounts),
-        list(devices),
+        match devices {
+            [] => "none yet; name some under collectors.devices.targets".to_owned(),
+            devices => list(devices),
+        },
     )
 }
 
@@ -110,7 +113,7 @@ mod tests {
             [
                 "  interfaces  veth0, veth1, veth2, veth3, veth4, veth5 and 2 more",
                 "  mounts      /",
-                "  devices     none found",
+                "  devices     none yet; name some under collectors.devices.targets",
                 "  look        http://localhost:10980/  (Prometheus: http://localhost:10980/metrics)",
             ]
         );

@@ -53,7 +53,7 @@ pub enum Error {
     #[error("failed to start the runtime")]
     Runtime(#[source] std::io::Error),
     /// The HTTP server could not start or go on.
-    #[error("failed to {0}")]
+    #[error(transparent)]
     Web(#[from] web::Error),
     /// Signals cannot be listened for.
     #[error("failed to listen for signals")]

@@ -141,11 +141,12 @@ struct TextPage<'a>(&'a mut String);
 
 impl fmt::Write for TextPage<'_> {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        let is_number = part.starts_with(|c: char| c.is_ascii_digit());
-        let bound = (is_number && self.0.ends_with("{le=\""))
-            .then(|| go_float(part))
-            .flatten();
-        self.0.push_str(bound.as_deref().unwrap_or(part));
+        // Asked of every part of a page, so the rarest condition comes first.
+        let is_bound = self.0.ends_with("{le=\"") && part.starts_with(|c: char| c.is_ascii_digit());
+        match is_bound.then(|| go_float(part)).flatten() {
+            Some(bound) => self.0.push_str(&bound),
+            None => self.0.push_str(part),
+        }
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::BuildHasher,
     sync::Arc,
 };
 
@@ -114,15 +114,13 @@ fn fits(desc: &Desc, point: &Point) -> bool {
 /// Whether two points might have the same labels. Compares hashes, since thousands of label sets per scrape
 /// are too many to keep in a set just to learn that all is well.
 fn has_twins(points: &[Point]) -> bool {
-    let mut hashes: Vec<u64> = points.iter().map(|point| hash(&point.labels)).collect();
+    let hasher = foldhash::fast::RandomState::default();
+    let mut hashes: Vec<u64> = points
+        .iter()
+        .map(|point| hasher.hash_one(&point.labels))
+        .collect();
     hashes.sort_unstable();
     hashes.windows(2).any(|pair| pair.first() == pair.last())
-}
-
-fn hash(labels: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    labels.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
