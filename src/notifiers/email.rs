@@ -88,12 +88,8 @@ impl Config {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let note = match (self.server.is_empty(), self.recipients.is_empty()) {
-            (true, false) => {
-                "there are recipients of mail, but `notifiers.email.server` is empty"
-            }
-            (false, true) => {
-                "there is a mail server, but `notifiers.email.recipients` is empty"
-            }
+            (true, false) => "there are recipients of mail, but `notifiers.email.server` is empty",
+            (false, true) => "there is a mail server, but `notifiers.email.recipients` is empty",
             _ => return self.clear_text_login(),
         };
         vec![note.to_owned()]
