@@ -73,7 +73,7 @@ const MISTAKES: &[(&[&str], &str)] = &[
     ),
     (
         &["healthcheck", "--timeout", "5"],
-        "error: invalid value '5' for '--timeout <DURATION>': time unit needed, for example 5sec or 5ms
+        "error: invalid value '5' for '--timeout <DURATION>': accepted: a duration, such as `5s` or `500ms`
 ",
     ),
     (
@@ -131,7 +131,7 @@ fn help_tells_flags_units_examples_and_exit_codes() {
         "--config.file",
         "--no-collector.devices",
         "[default: 127.0.0.1:10980",
-        "Exit codes:",
+        "Exit status:",
         "Examples:",
     ] {
         assert!(text.contains(words), "{words} is missing in\n{text}");
@@ -183,7 +183,11 @@ fn problems_can_be_read_by_programs() {
 fn a_file_that_is_not_there_is_not_the_syntax_that_is_wrong() {
     let output = netkestrel(&["check-config", "/nonexistent/netkestrel.yml"]);
     assert_eq!(code(&output), Some(1));
-    assert!(stderr(&output).contains("/nonexistent/netkestrel.yml"));
+    let complaint = stderr(&output);
+    assert!(
+        complaint.contains("/nonexistent/netkestrel.yml: ") && complaint.matches("(os error").count() == 1,
+        "{complaint}"
+    );
 }
 
 #[test]
@@ -210,6 +214,59 @@ fn what_is_printed_is_accepted_again() {
         let printed = file(dir.path(), &stdout(&netkestrel(arguments)));
         let output = netkestrel(&["check-config", &printed]);
         assert_eq!(code(&output), Some(0), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_data_directory_in_force_is_printed_with_its_reason() {
+    let printed = |arguments: &[&str]| stdout(&netkestrel(&[&["print-config"], arguments].concat()));
+    let home = env!("CARGO_TARGET_TMPDIR");
+    let expected = format!("# data_dir in force: {home}/.local/state/netkestrel, from the variable HOME\n");
+    assert!(printed(&[]).starts_with(&expected), "{}", printed(&[]));
+    assert!(printed(&["--data-dir", "/d"]).starts_with("data_dir: /d\n"));
+    let output = netkestrel(&["check-config", "--data-dir", "state"]);
+    assert_eq!(code(&output), Some(64));
+    assert!(
+        stderr(&output).contains("an absolute path"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn what_this_version_does_not_do_is_a_note() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = file(
+        dir.path(),
+        "notifiers: {webhook: {urls: [\"https://hook.example.org/hunter2\"]}}\n",
+    );
+    let output = netkestrel(&["check-config", &path]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(
+        text.contains("note: this version does not call webhooks yet"),
+        "{text}"
+    );
+    let printed = stdout(&netkestrel(&["print-config", "--config.file", &path]));
+    assert!(printed.contains("https://hook.example.org/<secret>"), "{printed}");
+}
+
+#[test]
+fn flags_about_the_configuration_are_told_where_they_count() {
+    for command in ["completions", "man", "healthcheck"] {
+        let help = stdout(&netkestrel(&[command, "--help"]));
+        assert!(
+            !help.contains("--path.procfs") && !help.contains("--collector."),
+            "{help}"
+        );
+    }
+    for command in ["run", "check-config", "print-config", "doctor"] {
+        let help = stdout(&netkestrel(&[command, "--help"]));
+        assert!(
+            help.contains("--path.procfs") && help.contains("--collector."),
+            "{help}"
+        );
     }
 }
 
@@ -251,7 +308,11 @@ fn the_manual_is_roff_with_a_page_for_each_command() {
     let output = netkestrel(&["man"]);
     assert_eq!(code(&output), Some(0));
     assert!(stdout(&output).contains(".TH netkestrel 1"));
-    assert!(stdout(&output).contains("Exit codes"));
+    for section in ["\"EXIT STATUS\"", "ENVIRONMENT", "FILES", "EXAMPLES"] {
+        let heading = format!(".SH {section}\n");
+        assert!(stdout(&output).contains(&heading), "{section}");
+    }
+    assert!(!stdout(&output).contains("EXTRA"));
 
     let dir = tempfile::tempdir().expect("a directory");
     let output = netkestrel(&["man", "--dir", &dir.path().display().to_string()]);
@@ -259,7 +320,9 @@ fn the_manual_is_roff_with_a_page_for_each_command() {
     for page in ["netkestrel.1", "netkestrel-doctor.1", "netkestrel-check-config.1"] {
         assert!(dir.path().join(page).exists(), "{page}");
     }
-    assert_eq!(code(&netkestrel(&["man", "--dir", "/nonexistent"])), Some(1));
+    let output = netkestrel(&["man", "--dir", "/nonexistent"]);
+    assert_eq!(code(&output), Some(1));
+    assert!(stderr(&output).contains("/nonexistent"), "{}", stderr(&output));
 }
 
 #[test]
@@ -306,10 +369,15 @@ fn the_doctor_finds_a_taken_port_and_a_file_in_the_way() {
 #[test]
 fn the_doctor_looks_at_the_rest_when_the_configuration_is_wrong() {
     let dir = tempfile::tempdir().expect("a directory");
-    let bad = file(dir.path(), "lgo: {}\n");
+    let bad = file(dir.path(), "lgo: {}\nwbe: {}\n");
     let output = netkestrel(&["doctor", "--config.file", &bad]);
     assert_eq!(code(&output), Some(64));
     let text = stdout(&output);
+    assert_eq!(
+        text.lines().filter(|line| line.contains(&bad)).count(),
+        2,
+        "{text}"
+    );
     assert!(text.contains("check-config") && text.contains("clock"), "{text}");
 }
 

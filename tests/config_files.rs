@@ -254,7 +254,7 @@ fn value_at(config: &Config, path: &str) -> serde_json::Value {
 fn variables_of_our_own_set_any_key() {
     for (name, value, path, expected) in [
         ("NETKESTREL_DATA_DIR", "/data: #1", "data_dir", json!("/data: #1")),
-        ("NETKESTREL_DATA_DIR", "5", "data_dir", json!("5")),
+        ("NETKESTREL_LOG__FILE", "5", "log.file", json!("5")),
         (
             "NETKESTREL_WEB__LISTEN_ADDRESS",
             "[::1]:1",
@@ -401,6 +401,12 @@ fn variables_of_the_python_system_keep_their_meaning() {
             json!("2s"),
         ),
         (
+            "PING_TIMEOUT_SECONDS",
+            "0.5",
+            "collectors.devices.timeout",
+            json!("500ms"),
+        ),
+        (
             "MONITORED_DEVICES",
             "192.168.1.1, nas.lan",
             "collectors.devices.targets.1.address",
@@ -531,7 +537,15 @@ fn a_named_file_must_exist_and_a_default_one_may_not() {
         ..Sources::default()
     };
     let error = config::load(&named).expect_err("there is no such file");
-    assert_eq!(error.to_string(), "read the configuration file /no/such/file.yml");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("read the configuration file /no/such/file.yml: ") && text.contains("(os error"),
+        "{text}"
+    );
+    assert!(
+        std::error::Error::source(&error).is_none(),
+        "the cause is told once"
+    );
     let folder = tempfile::tempdir().expect("a temporary folder");
     let second = folder.path().join("second.yml");
     fs::write(&second, "log: {level: debug}").expect("writes");
@@ -621,7 +635,8 @@ proptest! {
 
     #[test]
     fn any_text_loads_again_as_printed(text in "\\PC{0,40}") {
-        let config = Config { data_dir: text, ..Config::default() };
+        let mut config = Config::default();
+        config.log.file = text;
         let loaded = load_text(&config.to_yaml());
         prop_assert_eq!(loaded.expect("printed text is valid").config, config);
     }

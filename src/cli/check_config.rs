@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Form,
-    answer::{Answer, Exit, chain},
+    answer::{Answer, Exit},
     flags::Flags,
 };
 use crate::config::{self, Error, Finding, Loaded};
@@ -39,7 +39,7 @@ pub(super) fn refusal(error: &Error) -> Answer {
             complaint: format!("{error}\nnetkestrel: {}\n", count(findings.len())),
             exit: Exit::UsersFault,
         },
-        Error::Read { .. } => Answer::failure(Exit::WorldsFault, format_args!("failed to {}", chain(error))),
+        Error::Read { .. } => Answer::failure(Exit::WorldsFault, format_args!("failed to {error}")),
     }
 }
 
@@ -69,10 +69,10 @@ fn problems(error: &Error) -> Value {
             .iter()
             .map(|Finding { place, path, message }| json!({"place": place, "path": path, "message": message}))
             .collect(),
-        Error::Read { path, source } => json!([{
+        Error::Read { path, cause } => json!([{
             "place": path,
             "path": "",
-            "message": format!("failed to read the file: {source}"),
+            "message": format!("failed to read the file: {cause}"),
         }]),
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Request {
     #[arg(long, value_parser = parse_url, env = "NETKESTREL_URL")]
     url: Option<Uri>,
     /// Longest wait for the answer
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = HumanDuration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_timeout)]
     timeout: HumanDuration,
 }
 
@@ -60,6 +60,10 @@ pub(super) fn answer(flags: &Flags, request: &Request) -> Answer {
 pub(super) fn ask_listener(listen_address: &str, timeout: Duration) -> Result<(), Error> {
     let address = first_address(listen_address)?;
     ask(reachable(address), "/-/healthy", timeout)
+}
+
+fn parse_timeout(text: &str) -> Result<HumanDuration, &'static str> {
+    HumanDuration::parse(text).map_err(|_| "accepted: a duration, such as `5s` or `500ms`")
 }
 
 fn parse_url(text: &str) -> Result<Uri, String> {

@@ -15,7 +15,10 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use self::{answer::Exit, flags::Flags};
+use self::{
+    answer::Exit,
+    flags::{Flags, Whereabouts},
+};
 
 const ABOUT: &str =
     "Watches this host, its interfaces and its devices, and serves what it sees to Prometheus";
@@ -26,17 +29,28 @@ around it by ping. It is a Prometheus target and shows the same on a page of its
 
 It needs no configuration: interfaces, mounts and the default gateway are found. Without a command it runs.";
 
+/// One line is one paragraph, which clap breaks where the terminal ends; the manual page makes a section of each
+/// heading.
 const LAST_WORDS: &str = "\
 Configuration:
   A value is taken from the flag, else from the environment, else from the file, else from the default.
-  Every key of the file is also a variable: NETKESTREL_ and its path in upper case, with __ between levels,
-  such as NETKESTREL_COLLECTORS__DEVICES__INTERVAL=30s. Durations are written 30s, 5m, 24h; ratios 0 to 1;
-  sizes in bytes.
+  Durations are written 30s, 5m, 24h; ratios 0 to 1; sizes in bytes.
 
-Exit codes:
-  0   fine
-  1   something in the world failed: a port is taken, a file cannot be read, a check of doctor failed
-  64  the command line or the configuration is wrong
+Environment:
+  NETKESTREL_*  \
+Every key of the file is also a variable: NETKESTREL_ and its path in upper case, with __ between levels, such as \
+NETKESTREL_COLLECTORS__DEVICES__INTERVAL=30s.
+  NETKESTREL_CONFIG_FILE  The file to read, where no flag names one.
+  NO_COLOR  Without colours, also on a terminal.
+
+Files:
+  /etc/netkestrel/netkestrel.yml  Read if it exists and no other file is named.
+  ~/.local/state/netkestrel  The data of a user; a service has the folder that systemd gives it.
+
+Exit status:
+  0   Fine.
+  1   Something in the world failed: a port is taken, a file cannot be read, a check of doctor failed.
+  64  The command line or the configuration is wrong.
 
 Examples:
   netkestrel
@@ -69,26 +83,40 @@ struct Cli {
 enum Command {
     /// Watch and serve until told to stop; the default
     #[command(after_help = run::SIGNALS)]
-    Run,
+    Run {
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
     /// Report every problem of the configuration at once, with line and column
     CheckConfig {
         /// File to check instead of the one that `run` would read
         file: Option<PathBuf>,
         #[command(flatten)]
         output: Output,
+        #[command(flatten)]
+        flags: Box<Flags>,
     },
     /// Print the configuration in force, as YAML and without secrets
     PrintConfig {
         #[command(flatten)]
         what: print_config::What,
+        #[command(flatten)]
+        flags: Box<Flags>,
     },
     /// Look for what keeps NetKestrel from seeing everything, and say how to mend it
     Doctor {
         #[command(flatten)]
         output: Output,
+        #[command(flatten)]
+        flags: Box<Flags>,
     },
     /// Ask the running instance whether it is well; for containers
-    Healthcheck(healthcheck::Request),
+    Healthcheck {
+        #[command(flatten)]
+        request: healthcheck::Request,
+        #[command(flatten)]
+        whereabouts: Whereabouts,
+    },
     /// Print a completion script for a shell
     #[command(after_help = completions::INSTALL)]
     Completions {
@@ -135,19 +163,26 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
 
 fn dispatch(cli: Cli) -> Exit {
     let Cli {
-        flags,
+        flags: outer,
         check,
         command,
     } = cli;
+    let command = command.unwrap_or_else(|| Command::Run {
+        flags: Box::default(),
+    });
     let answer = match command {
-        None | Some(Command::Run) if check => check_config::answer(&flags, None, Form::Text),
-        None | Some(Command::Run) => return run::run(&flags),
-        Some(Command::CheckConfig { file, output }) => check_config::answer(&flags, file, output.format),
-        Some(Command::PrintConfig { what }) => print_config::answer(&flags, &what),
-        Some(Command::Doctor { output }) => doctor::answer(&flags, output.format),
-        Some(Command::Healthcheck(request)) => healthcheck::answer(&flags, &request),
-        Some(Command::Completions { shell }) => completions::answer(shell, &mut Cli::command()),
-        Some(Command::Man { dir }) => man::answer(Cli::command(), dir.as_deref()),
+        Command::Run { flags } if check => check_config::answer(&flags.or(outer), None, Form::Text),
+        Command::Run { flags } => return run::run(&flags.or(outer)),
+        Command::CheckConfig { file, output, flags } => {
+            check_config::answer(&flags.or(outer), file, output.format)
+        }
+        Command::PrintConfig { what, flags } => print_config::answer(&flags.or(outer), &what),
+        Command::Doctor { output, flags } => doctor::answer(&flags.or(outer), output.format),
+        Command::Healthcheck { request, whereabouts } => {
+            healthcheck::answer(&Flags::from(whereabouts).or(outer), &request)
+        }
+        Command::Completions { shell } => completions::answer(shell, &mut Cli::command()),
+        Command::Man { dir } => man::answer(Cli::command(), dir.as_deref()),
     };
     answer.print()
 }
@@ -206,6 +241,9 @@ mod tests {
             "--log.level loud",
             "--no-collector.nothing",
             "completions",
+            "completions bash --path.procfs /p",
+            "man --data-dir /d",
+            "healthcheck --no-collector.system",
         ] {
             let error = parse(arguments(line)).err().expect(line);
             assert_eq!(refuse(&error), Exit::UsersFault, "{line}");

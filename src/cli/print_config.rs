@@ -1,6 +1,10 @@
 //! `print-config`: the configuration in force, the defaults, or the JSON Schema for editors.
 
-use super::{answer::Answer, check_config::refusal, flags::Flags};
+use super::{
+    answer::Answer,
+    check_config::refusal,
+    flags::{Flags, environment},
+};
 use crate::config::{self, Config};
 
 /// What to print.
@@ -22,7 +26,7 @@ pub(super) fn answer(flags: &Flags, what: &What) -> Answer {
         return Answer::fine(Config::default().to_yaml());
     }
     match flags.load() {
-        Ok(loaded) => Answer::fine(loaded.config.to_yaml()),
+        Ok(loaded) => Answer::fine(loaded.config.to_yaml_in(&environment())),
         Err(error) => refusal(&error),
     }
 }

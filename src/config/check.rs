@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Map, Value as Json};
 
 use super::{
+    hint::{hint, is_size},
     scalar,
     shape::{Keys, Kind, Shape, listed},
     tree::{Entry, Fault, Node, Origin, Value, join},
@@ -191,16 +192,12 @@ impl<'s> Check<'s> {
     }
 
     fn wrong(&mut self, node: &Node, path: &str, kind: &Kind<'_>) -> Option<Json> {
-        let hint = match (&node.value, kind) {
-            (_, Kind::Text { .. }) if node.is_null() => "; for none write `\"\"`",
-            (Value::Plain(_), Kind::Text { .. }) => ", so write it in quotes",
-            _ => "",
+        let hint = match kind {
+            Kind::Text { .. } if node.is_null() => "; for none write `\"\"`".to_owned(),
+            _ if node.is_null() => String::new(),
+            _ => hint(&node.value, path, kind),
         };
-        let message = format!(
-            "{}; accepted: {kind}{hint}{}",
-            given(node, kind),
-            meant(&node.value, kind)
-        );
+        let message = format!("{}; accepted: {}{hint}", given(node, kind), accepted(path, kind));
         self.fault(&node.origin, path, message);
         None
     }
@@ -212,7 +209,7 @@ impl<'s> Check<'s> {
 }
 
 /// The value of a scalar for a key of this kind, if it is one.
-fn scalar_of(value: &Value, kind: &Kind<'_>) -> Option<Json> {
+pub(super) fn scalar_of(value: &Value, kind: &Kind<'_>) -> Option<Json> {
     let (text, resolved) = match value {
         Value::Text(text) => (text, Json::String(text.clone())),
         Value::Plain(text) | Value::Word { text, .. } => (text, scalar::resolve(text)),
@@ -244,6 +241,17 @@ fn whole(json: &Json, min: Option<i64>, max: Option<u64>) -> Option<Json> {
         .or_else(|| json.as_u64().map(i128::from))?;
     let fits = min.is_none_or(|min| number >= min.into()) && max.is_none_or(|max| number <= max.into());
     fits.then(|| json.clone())
+}
+
+/// What would be accepted, in words; sizes name their unit.
+fn accepted(path: &str, kind: &Kind<'_>) -> String {
+    match kind {
+        Kind::Whole { .. } if is_size(path) => {
+            kind.to_string()
+                .replacen("a whole number", "a whole number of bytes", 1)
+        }
+        _ => kind.to_string(),
+    }
 }
 
 /// What was given, in words; never the content of a secret or of a variable put into the file.
@@ -278,31 +286,6 @@ fn short(text: &str) -> String {
         shown.push('…');
     }
     shown.replace("\\'", "'").replace("\\\"", "\"")
-}
-
-/// A guess at what was meant, where there is an obvious one.
-fn meant(value: &Value, kind: &Kind<'_>) -> String {
-    let (Value::Plain(text) | Value::Text(text)) = value else {
-        return String::new();
-    };
-    let guess = match kind {
-        Kind::Choice(words) => nearest(text, words).map(ToOwned::to_owned),
-        Kind::Switch => match text.to_ascii_lowercase().as_str() {
-            "yes" | "on" | "1" => Some("true".to_owned()),
-            "no" | "off" | "0" => Some("false".to_owned()),
-            _ => None,
-        },
-        Kind::Duration => text.parse::<u64>().ok().map(|seconds| format!("{seconds}s")),
-        Kind::Number { max: Some(1.0), .. } => percent(text),
-        _ => None,
-    };
-    guess.map_or(String::new(), |guess| format!("; did you mean `{guess}`?"))
-}
-
-/// `85` and `85%` as a share.
-fn percent(text: &str) -> Option<String> {
-    let number: f64 = text.trim_end_matches('%').trim().parse().ok()?;
-    (number > 1.0 && number <= 100.0).then(|| (number / 100.0).to_string())
 }
 
 /// The candidate that looks most like `word`, if any is near.

@@ -93,9 +93,9 @@ fn find(sources: &Sources) -> Result<(Option<PathBuf>, Vec<u8>), Error> {
     if let Some(file) = &sources.file {
         return match read(file) {
             Ok(bytes) => Ok((Some(file.clone()), bytes)),
-            Err(source) => Err(Error::Read {
+            Err(cause) => Err(Error::Read {
                 path: file.clone(),
-                source,
+                cause,
             }),
         };
     }
@@ -103,10 +103,10 @@ fn find(sources: &Sources) -> Result<(Option<PathBuf>, Vec<u8>), Error> {
         match read(file) {
             Ok(bytes) => return Ok((Some(file.clone()), bytes)),
             Err(error) if is_absent(&error) => {}
-            Err(source) => {
+            Err(cause) => {
                 return Err(Error::Read {
                     path: file.clone(),
-                    source,
+                    cause,
                 });
             }
         }

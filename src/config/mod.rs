@@ -5,7 +5,9 @@
 mod check;
 mod environment;
 mod expand;
+mod hint;
 mod load;
+mod notes;
 mod place;
 mod print;
 mod python;
@@ -16,7 +18,10 @@ mod shape;
 mod tree;
 mod yaml;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,7 +50,7 @@ const SYSTEM_ZONE: &str = "system";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Folder for history, state and the local token. Empty means the service's or the user's own folder.
+    /// Folder for history, state and the local token, as an absolute path. Empty means the service's or the user's own folder.
     pub data_dir: String,
     /// Time zone of mails, quiet hours and hours of the day: `system` or a name such as `Europe/Berlin`.
     pub timezone: String,
@@ -125,6 +130,7 @@ impl Config {
 
     /// Reports what the schema alone cannot tell. Rules may name `signals` only; an empty list accepts every name.
     pub fn validate(&self, signals: &[&Signal], problems: &mut Problems) {
+        self.validate_data_dir(problems);
         self.validate_timezone(problems);
         self.validate_external_url(problems);
         problems.within("web", |p| self.web.validate(p));
@@ -134,6 +140,19 @@ impl Config {
         problems.within("rules", |p| self.rules.validate(signals, p));
         problems.within("alerts", |p| self.alerts.validate(p));
         problems.within("notifiers", |p| self.notifiers.validate(p));
+    }
+
+    /// A relative folder would lie elsewhere for every way to start the program.
+    fn validate_data_dir(&self, problems: &mut Problems) {
+        if !self.data_dir.is_empty() && !Path::new(&self.data_dir).is_absolute() {
+            problems.push(
+                "data_dir",
+                format_args!(
+                    "given `{}`; accepted: an absolute path, such as `/var/lib/netkestrel`, or nothing",
+                    self.data_dir.escape_debug()
+                ),
+            );
+        }
     }
 
     fn validate_timezone(&self, problems: &mut Problems) {
@@ -166,12 +185,6 @@ impl Config {
                 ),
             );
         }
-    }
-
-    /// What a user may have overlooked, though it is accepted.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        self.notifiers.notes()
     }
 }
 

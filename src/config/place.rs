@@ -5,6 +5,9 @@ use std::{
     path::PathBuf,
 };
 
+/// Where systemd names the folders of `StateDirectory=`.
+const SERVICE_FOLDER: &str = "STATE_DIRECTORY";
+
 /// The platforms that have places of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
@@ -42,27 +45,34 @@ impl Platform {
     /// `None` when the environment names no home.
     #[must_use]
     pub fn data_dir(self, env: &[(OsString, OsString)]) -> Option<PathBuf> {
-        let home = || folder(env, "HOME");
+        self.data_dir_and_variable(env).map(|(dir, _)| dir)
+    }
+
+    /// As [`Self::data_dir`], with the variable that the folder follows from.
+    pub(super) fn data_dir_and_variable(
+        self,
+        env: &[(OsString, OsString)],
+    ) -> Option<(PathBuf, &'static str)> {
+        let below = |name: &'static str, inner: &[&str]| {
+            let dir = inner
+                .iter()
+                .fold(folder(env, name)?, |dir, inner| dir.join(inner));
+            Some((dir.join("netkestrel"), name))
+        };
         match self {
-            Self::Unix => service_folder(env).or_else(|| {
-                let state =
-                    folder(env, "XDG_STATE_HOME").or_else(|| Some(home()?.join(".local").join("state")));
-                Some(state?.join("netkestrel"))
-            }),
-            Self::MacOs => Some(
-                home()?
-                    .join("Library")
-                    .join("Application Support")
-                    .join("netkestrel"),
-            ),
-            Self::Windows => Some(folder(env, "LOCALAPPDATA")?.join("netkestrel")),
+            Self::Unix => service_folder(env)
+                .map(|dir| (dir, SERVICE_FOLDER))
+                .or_else(|| below("XDG_STATE_HOME", &[]))
+                .or_else(|| below("HOME", &[".local", "state"])),
+            Self::MacOs => below("HOME", &["Library", "Application Support"]),
+            Self::Windows => below("LOCALAPPDATA", &[]),
         }
     }
 }
 
 /// The first folder of systemd's `StateDirectory=`.
 fn service_folder(env: &[(OsString, OsString)]) -> Option<PathBuf> {
-    let folders = variable(env, "STATE_DIRECTORY")?.to_str()?;
+    let folders = variable(env, SERVICE_FOLDER)?.to_str()?;
     let first = folders.split(':').find(|folder| !folder.is_empty())?;
     Some(PathBuf::from(first))
 }

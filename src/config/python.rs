@@ -1,13 +1,14 @@
 //! The environment variables of the Python system that this program replaces, with the meaning they had there.
 //! They rank above the file and below our own variables; an empty one counts as not set.
 
-use std::ffi::OsString;
+use std::{collections::HashSet, ffi::OsString, time::Duration};
 
 use super::{
     environment::word,
     secrets,
     tree::{Entry, Fault, Node, Origin, Value},
 };
+use crate::units::HumanDuration;
 
 /// What a variable means.
 enum Meaning {
@@ -15,6 +16,8 @@ enum Meaning {
     Value(&'static str),
     /// A whole number of seconds, at least 1.
     Seconds(&'static str),
+    /// A number of seconds above 0, with or without a fraction.
+    Timeout(&'static str),
     /// A whole number of minutes.
     Minutes(&'static str),
     /// A level by the names of Python's logging.
@@ -42,7 +45,7 @@ const VARIABLES: &[(&str, Meaning)] = &[
     ("DISK_THRESHOLD_PERCENT", Meaning::Percent("disk")),
     (
         "PING_TIMEOUT_SECONDS",
-        Meaning::Seconds("collectors.devices.timeout"),
+        Meaning::Timeout("collectors.devices.timeout"),
     ),
     (
         "NETWORK_CHECK_INTERVAL",
@@ -103,6 +106,13 @@ pub(super) fn overlay(root: &mut Node, env: &[(OsString, OsString)]) -> Overlaid
                 rule: meaning.rule(),
                 first,
             }),
+            Ok(Reading::Addresses { entries, repeated }) => {
+                let note =
+                    |entry| format!("the environment variable {name} names `{entry}` twice; it counts once");
+                overlaid.notes.extend(repeated.iter().map(note));
+                let list = Node::new(located(entries, &origin), origin);
+                overlaid.notes.extend(replace(root, meaning.path(), list));
+            }
             Ok(Reading::Value(value)) => {
                 overlaid.notes.extend(replace(
                     root,
@@ -133,6 +143,7 @@ fn replace(root: &mut Node, path: &str, node: Node) -> Option<String> {
 /// What came out of one variable.
 enum Reading {
     Value(Value),
+    Addresses { entries: Value, repeated: Vec<String> },
     First(f64),
 }
 
@@ -141,6 +152,7 @@ impl Meaning {
         match self {
             Self::Value(path)
             | Self::Seconds(path)
+            | Self::Timeout(path)
             | Self::Minutes(path)
             | Self::Level(path)
             | Self::Addresses(path) => path,
@@ -160,9 +172,13 @@ impl Meaning {
         match self {
             Self::Value(_) => Ok(Reading::Value(word(value))),
             Self::Seconds(_) => whole(trimmed, 1, "seconds").map(|n| Reading::Value(word(&format!("{n}s")))),
+            Self::Timeout(_) => positive(trimmed)
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                .map(|timeout| Reading::Value(word(&HumanDuration(timeout).to_string())))
+                .ok_or_else(|| given(value, "a number of seconds above 0")),
             Self::Minutes(_) => whole(trimmed, 0, "minutes").map(|n| Reading::Value(word(&format!("{n}m")))),
             Self::Level(_) => level(trimmed).map(|level| Reading::Value(word(level))),
-            Self::Addresses(_) => Ok(Reading::Value(addresses(value))),
+            Self::Addresses(_) => Ok(addresses(value)),
             Self::Percent(_) => positive(trimmed)
                 .filter(|percent| *percent <= 100.0)
                 .map(|percent| Reading::First(percent / 100.0))
@@ -200,18 +216,29 @@ fn given(value: &str, accepted: &str) -> String {
     format!("given `{}`; accepted: {accepted}", value.escape_debug())
 }
 
-fn addresses(value: &str) -> Value {
-    let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
+/// Each address once, however it is capitalised; the Python system took no offence at one given twice.
+fn addresses(value: &str) -> Reading {
+    let (mut items, mut repeated) = (Vec::<&str>::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for item in value.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        if seen.insert(item.to_lowercase()) {
+            items.push(item);
+        } else {
+            repeated.push(item.to_owned());
+        }
+    }
     let entry = |address| Entry {
         key: "address".to_owned(),
         origin: Origin::Default,
         node: Node::new(word(address), Origin::Default),
     };
-    Value::List(
-        items
-            .map(|item| Node::new(Value::Section(vec![entry(item)]), Origin::Default))
-            .collect(),
-    )
+    let entries = items
+        .into_iter()
+        .map(|item| Node::new(Value::Section(vec![entry(item)]), Origin::Default));
+    Reading::Addresses {
+        entries: Value::List(entries.collect()),
+        repeated,
+    }
 }
 
 /// The value with every part of it coming from `origin`.

@@ -14,13 +14,12 @@ pub enum Error {
     #[error("{}", lines(.0))]
     Invalid(Vec<Finding>),
     /// A file that was named, or that lies in the default place, cannot be read.
-    #[error("read the configuration file {}", path.display())]
+    #[error("read the configuration file {}: {cause}", path.display())]
     Read {
         /// Which file.
         path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
+        /// Why. Displayed with the rest, therefore no source: a chain of causes would tell it twice.
+        cause: io::Error,
     },
 }
 

@@ -325,6 +325,9 @@ fn describe(kind: &ErrorKind, line: &str) -> String {
         ErrorKind::UnclosedFlowCollection { open } => {
             format!("the `{open}` that begins here is never closed")
         }
+        ErrorKind::MappingValueNotAllowed | ErrorKind::ExpectedBlockMappingKey => {
+            format!("this is not YAML: {kind}; check the indentation")
+        }
         other => format!("this is not YAML: {other}"),
     };
     let inside = line.contains("${") && line.contains(['[', ',']);

@@ -40,6 +40,9 @@ pub enum SelectionError {
     /// `collect[]` beside `exclude[]`.
     #[error("`collect[]` and `exclude[]` cannot be combined: give one of them")]
     Both,
+    /// The brackets of `collect[]` or `exclude[]` were forgotten.
+    #[error("`{0}` is not a parameter: did you mean `{0}[]`?")]
+    Brackets(&'static str),
     /// No collector has this name.
     #[error("`{given}` is not a collector: `collect[]` and `exclude[]` accept {accepted}")]
     Unknown {
@@ -52,6 +55,7 @@ pub enum SelectionError {
 
 impl Selection {
     /// Reads `collect[]` and `exclude[]` from the parameters of a query; others are ignored.
+    /// One without its brackets would select everything unnoticed, so it is refused.
     pub fn from_query<'a>(
         query: impl IntoIterator<Item = (&'a str, &'a str)>,
         collectors: &[&'static str],
@@ -61,6 +65,8 @@ impl Selection {
             let named = match key {
                 "collect[]" => &mut collect,
                 "exclude[]" => &mut exclude,
+                "collect" => return Err(SelectionError::Brackets("collect")),
+                "exclude" => return Err(SelectionError::Brackets("exclude")),
                 _ => continue,
             };
             named.insert(known(value, collectors)?);

@@ -109,7 +109,7 @@ fn selections_are_read_from_the_query() {
             accepted: "`network`, `system`, `devices`".to_owned(),
         })
     };
-    let rows: [Row; 8] = [
+    let rows: [Row; 10] = [
         (&[], Ok(Selection::All)),
         (&[("foo", "bar")], Ok(Selection::All)),
         (&[("collect[]", "system")], only(&["system"])),
@@ -130,6 +130,14 @@ fn selections_are_read_from_the_query() {
         (
             &[("collect[]", "system"), ("exclude[]", "devices")],
             Err(SelectionError::Both),
+        ),
+        (
+            &[("collect", "network")],
+            Err(SelectionError::Brackets("collect")),
+        ),
+        (
+            &[("exclude", "network"), ("collect[]", "system")],
+            Err(SelectionError::Brackets("exclude")),
         ),
     ];
     for (query, expected) in rows {

@@ -39,6 +39,7 @@ pub struct Config {
     /// Size in bytes at which the file is renamed to `FILE.1` and a new one begun; 0 never does so.
     pub max_bytes: u64,
     /// How many renamed files are kept, from `FILE.1` to `FILE.5`; at most 100.
+    #[schemars(range(max = 100))]
     pub keep: u32,
 }
 

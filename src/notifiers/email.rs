@@ -87,16 +87,20 @@ impl Section for Config {
     }
 
     fn notes(&self) -> Vec<String> {
-        let note = match (self.server.is_empty(), self.recipients.is_empty()) {
+        let mut notes = Vec::new();
+        if !self.server.is_empty() || !self.recipients.is_empty() {
+            notes.push("this version does not send mail yet: `notifiers.email` has no effect".to_owned());
+        }
+        match (self.server.is_empty(), self.recipients.is_empty()) {
             (true, false) => {
-                "no mail will be sent: there are recipients, but `notifiers.email.server` is empty"
+                notes.push("there are recipients of mail, but `notifiers.email.server` is empty".to_owned());
             }
             (false, true) => {
-                "no mail will be sent: there is a server, but `notifiers.email.recipients` is empty"
+                notes.push("there is a mail server, but `notifiers.email.recipients` is empty".to_owned());
             }
-            _ => return self.clear_text_login(),
-        };
-        vec![note.to_owned()]
+            _ => notes.extend(self.clear_text_login()),
+        }
+        notes
     }
 }
 
@@ -116,7 +120,7 @@ impl Config {
 
     fn clear_text_login(&self) -> Vec<String> {
         let exposed = self.is_enabled() && self.tls_mode() == Tls::None && !self.user.is_empty();
-        let note = "the mail password travels unencrypted: `notifiers.email.tls` is `none`";
+        let note = "the mail password would travel unencrypted: `notifiers.email.tls` is `none`";
         exposed.then(|| note.to_owned()).into_iter().collect()
     }
 

@@ -18,4 +18,12 @@ impl Section for Config {
     fn validate(&self, problems: &mut Problems) {
         url::validate_list(&self.urls, problems);
     }
+
+    fn notes(&self) -> Vec<String> {
+        let note = "this version does not call webhooks yet: `notifiers.webhook` has no effect";
+        (!self.urls.is_empty())
+            .then(|| note.to_owned())
+            .into_iter()
+            .collect()
+    }
 }

@@ -90,7 +90,7 @@ pub(super) fn render_text(checks: &[Check], width: usize) -> String {
     let indent = VERDICT_WIDTH + NAME_WIDTH;
     let room = width.saturating_sub(indent).max(NARROWEST);
     let mut text = String::new();
-    for check in checks {
+    for (check, next) in checks.iter().zip(checks.iter().skip(1).map(Some).chain([None])) {
         let style = check.verdict.style();
         let word = check.verdict.word();
         let mut lines = wrap(&check.found, room).into_iter();
@@ -104,6 +104,8 @@ pub(super) fn render_text(checks: &[Check], width: usize) -> String {
         let advice = check
             .advice
             .iter()
+            // Advice for several checks in a row stands below the last of them.
+            .filter(|advice| next.and_then(|next| next.advice.as_ref()) != Some(*advice))
             .flat_map(|advice| wrap(&format!("→ {advice}"), room));
         for line in lines.chain(advice) {
             let _ = writeln!(text, "{:indent$}{line}", "");
@@ -126,8 +128,12 @@ pub(super) fn render_json(checks: &[Check]) -> String {
     format!("{:#}\n", serde_json::json!({"ok": ok, "checks": checks}))
 }
 
-/// Breaks `text` between words so that no line is longer than `width`, as far as the words allow.
+/// Breaks every line of `text` between words so that none is longer than `width`, as far as the words allow.
 fn wrap(text: &str, width: usize) -> Vec<String> {
+    text.lines().flat_map(|line| wrap_line(line, width)).collect()
+}
+
+fn wrap_line(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines
@@ -169,6 +175,22 @@ mod tests {
              \n\
              1 ok, 0 to look at, 1 failed\n"
         );
+    }
+
+    #[test]
+    fn each_line_of_what_was_found_begins_a_line() {
+        let text = render_text(&[Check::skipped("mail", "one mistake\nanother one")], 80);
+        let text = anstream::adapter::strip_str(&text).to_string();
+        assert!(text.starts_with(
+            "-     mail           one mistake\n\
+             \u{20}                    another one\n"
+        ));
+    }
+
+    #[test]
+    fn advice_that_several_checks_share_is_given_once() {
+        let checks = ["ping IPv4", "ping IPv6"].map(|name| Check::fail(name, "no socket", "Mend it."));
+        assert_eq!(render_text(&checks, 80).matches("Mend it.").count(), 1);
     }
 
     #[test]

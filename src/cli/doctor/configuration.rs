@@ -1,10 +1,7 @@
 //! Whether the configuration can be used, and what it asks for that this version does not do.
 
 use super::check::Check;
-use crate::{
-    cli::answer::chain,
-    config::{Config, Error, Finding, Loaded},
-};
+use crate::config::{Config, Error, Finding, Loaded};
 
 const NAME: &str = "configuration";
 
@@ -13,7 +10,7 @@ pub(super) fn check(loaded: &Result<Loaded, Error>) -> Check {
         Ok(loaded) if loaded.notes.is_empty() => Check::ok(NAME, describe(loaded)),
         Ok(loaded) => Check::warn(
             NAME,
-            format!("{}; {}", describe(loaded), loaded.notes.join("; ")),
+            format!("{}\n{}", describe(loaded), loaded.notes.join("\n")),
             "See whether that is meant.",
         ),
         Err(Error::Invalid(findings)) => Check::fail(
@@ -23,7 +20,7 @@ pub(super) fn check(loaded: &Result<Loaded, Error>) -> Check {
         ),
         Err(error @ Error::Read { .. }) => Check::fail(
             NAME,
-            format!("failed to {}", chain(error)),
+            format!("failed to {error}"),
             "Make the file readable for this user; the checks below look at the defaults.",
         ),
     }
@@ -34,7 +31,7 @@ fn join(findings: &[Finding]) -> String {
         .iter()
         .map(ToString::to_string)
         .collect::<Vec<_>>()
-        .join("; ")
+        .join("\n")
 }
 
 fn describe(loaded: &Loaded) -> String {

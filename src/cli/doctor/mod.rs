@@ -6,6 +6,7 @@ mod clock;
 mod configuration;
 mod host;
 mod listen;
+mod log_file;
 mod names;
 mod ping;
 mod route;
@@ -65,6 +66,7 @@ fn examine(loaded: &Result<config::Loaded, config::Error>) -> Vec<Check> {
     checks.push(names::check(&config.collectors.devices));
     checks.push(listen::check(&config.web.listen_address));
     checks.extend(storage::checks(config.data_dir_in(&environment()).as_deref()));
+    checks.extend(log_file::check(&config.log));
     checks.push(clock::check());
     checks.extend(configuration::mail(config));
     checks

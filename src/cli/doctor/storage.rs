@@ -71,7 +71,7 @@ fn existing(dir: &Path) -> &Path {
 }
 
 /// Creates and removes a nameless file: the only proof that counts on read-only and foreign file systems.
-fn try_to_write(dir: &Path) -> io::Result<()> {
+pub(super) fn try_to_write(dir: &Path) -> io::Result<()> {
     tempfile::tempfile_in(dir).map(drop)
 }
 

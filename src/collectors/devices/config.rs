@@ -26,9 +26,11 @@ pub struct Config {
     /// Time after which an unanswered probe is a miss. With `icmp-then-tcp` each of the two gets half of it.
     pub timeout: HumanDuration,
     /// Probes per check, 1 to 100. They are sent a second apart, closer if the interval is too short for that.
+    #[schemars(range(min = 1, max = 100))]
     pub probes: u32,
     /// Misses in a row until a device is down. After a probe that stays unanswered for a second, re-probes follow
     /// a second apart until there are that many, so an outage is confirmed within the timeout and three seconds.
+    #[schemars(range(min = 1, max = 100))]
     pub failures: u32,
     /// File with more devices. Not in this version.
     pub devices_file: String,
@@ -70,6 +72,7 @@ pub struct Target {
     pub check: Check,
     /// TCP port, for the checks that connect.
     #[serde(default)]
+    #[schemars(range(min = 1))]
     pub port: Option<u16>,
 }
 
