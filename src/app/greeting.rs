@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io::Write as _, net::SocketAddr, sync::Arc, tim
 
 use crate::{
     build,
-    clock::Clock,
+    clock::{Clock, Now},
     collectors::{self, Guarded, devices::DeviceView},
 };
 
@@ -31,11 +31,12 @@ pub(super) async fn greet(
         }
     };
     let _ = tokio::time::timeout(PATIENCE, first_runs).await;
-    let devices: Vec<String> = set.devices.overview(clock.now()).iter().map(named).collect();
+    let now = clock.now();
+    let devices: Vec<String> = set.devices.overview(now).iter().map(named).collect();
     let text = words(
         address,
-        &subjects(&collectors, "network_interface_up"),
-        &subjects(&collectors, "filesystem_usage_ratio"),
+        &subjects(&collectors, "network_interface_up", now),
+        &subjects(&collectors, "filesystem_usage_ratio", now),
         &devices,
     );
     // Nobody to read it is no reason to stop.
@@ -54,8 +55,8 @@ fn named(device: &DeviceView) -> String {
     }
 }
 
-fn subjects(collectors: &[Arc<Guarded>], signal: &str) -> Vec<String> {
-    let batches = collectors.iter().filter_map(|guarded| guarded.latest());
+fn subjects(collectors: &[Arc<Guarded>], signal: &str, now: Now) -> Vec<String> {
+    let batches = collectors.iter().filter_map(|guarded| guarded.latest(now));
     let names: BTreeSet<String> = batches
         .flat_map(|batch| {
             let of_signal = batch

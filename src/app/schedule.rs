@@ -46,7 +46,10 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// The interval runs, until `stop`.
-    #[expect(clippy::unnecessary_wraps, reason = "the same shape as the background work, which may be absent")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the same shape as the background work, which may be absent"
+    )]
     pub(super) fn intervals(self) -> Option<Background> {
         Some(Box::pin(self.run_on_interval()))
     }

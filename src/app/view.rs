@@ -65,7 +65,7 @@ impl Watch for View {
         let batches: Vec<Arc<Batch>> = self
             .collectors
             .iter()
-            .filter_map(|guarded| fresh(guarded, now))
+            .filter_map(|guarded| guarded.latest(now))
             .collect();
         let readings = Readings(&batches);
         Overview {
@@ -86,14 +86,6 @@ fn collector(guarded: &Guarded) -> CollectorStatus {
         interval: guarded.collector().interval(),
         last_success: runs.last_success.map(|now| now.wall),
     }
-}
-
-/// The latest batch, unless it is older than three intervals.
-fn fresh(guarded: &Guarded, now: Now) -> Option<Arc<Batch>> {
-    let longest = guarded.collector().interval() * 3;
-    guarded
-        .latest()
-        .filter(|batch| now.instant.saturating_duration_since(batch.at.instant) <= longest)
 }
 
 /// All readings at hand, by signal.

@@ -11,10 +11,10 @@ use smol_str::SmolStr;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::{Collect, Error, Outcome};
+use super::{Collect, Error, Fresh, Outcome};
 use crate::{
     clock::Now,
-    sample::{Batch, Desc, Family, Health, Kind},
+    sample::{Batch, ComponentHealth, Desc, Family, Health, Kind},
 };
 
 /// A run that takes longer hangs: the next ones are skipped at once instead of waiting for their turn.
@@ -107,7 +107,7 @@ struct Stats {
     /// Whether the last run was late or skipped, which is news only once.
     late: bool,
     last_success: Option<Now>,
-    latest: Option<Arc<Batch>>,
+    latest: Option<Fresh<Arc<Batch>>>,
 }
 
 /// How the runs of a collector go.
@@ -156,10 +156,15 @@ impl Guarded {
         &self.collector
     }
 
-    /// The batch of the last interval run that returned in time.
+    /// The batch of the last interval run that returned in time, unless it is older than three intervals.
     #[must_use]
-    pub fn latest(&self) -> Option<Arc<Batch>> {
-        self.stats().latest.clone()
+    pub fn latest(&self, now: Now) -> Option<Arc<Batch>> {
+        let stats = self.stats();
+        stats
+            .latest
+            .as_ref()?
+            .get(now, self.collector.interval())
+            .cloned()
     }
 
     /// How its runs go.
@@ -188,7 +193,10 @@ impl Guarded {
         if failures.is_empty() {
             stats.last_success = Some(now);
         }
-        stats.latest = Some(Arc::clone(&batch));
+        stats.latest = Some(Fresh {
+            value: Arc::clone(&batch),
+            taken: now,
+        });
         Some(batch)
     }
 
@@ -215,7 +223,10 @@ impl Guarded {
         if let Some(last) = stats.last_success {
             families.push(one(&LAST_SUCCESS, last.unix_seconds()));
         }
-        families.push(health(stats.latest.as_deref(), now, interval));
+        let batch = stats.latest.as_ref().and_then(|latest| latest.get(now, interval));
+        families.push(health(
+            batch.map(|batch| batch.health.as_slice()).unwrap_or_default(),
+        ));
         families
     }
 
@@ -339,10 +350,9 @@ fn log_failure(collector: &'static str, error: &Error) {
     debug!(collector, %error, cause, "failed to read a source");
 }
 
-fn health(latest: Option<&Batch>, now: Now, interval: Duration) -> Family {
+fn health(components: &[ComponentHealth]) -> Family {
     let mut family = Family::new(&HEALTH);
-    let fresh = latest.filter(|b| now.instant.saturating_duration_since(b.at.instant) <= interval * 3);
-    for part in fresh.map(|b| b.health.as_slice()).unwrap_or_default() {
+    for part in components {
         let code = part.health.map(|health| match health {
             Health::Ok => 0.0,
             Health::Warning => 1.0,
@@ -379,7 +389,7 @@ mod tests {
             (self.scrape)()
         }
         fn sample(&self, at: Now) -> Outcome<Batch> {
-            let health = vec![crate::sample::ComponentHealth {
+            let health = vec![ComponentHealth {
                 component: "cpu",
                 health: Some(Health::Warning),
             }];

@@ -93,14 +93,19 @@ impl Telemetry {
     #[must_use]
     pub fn families(&self) -> Vec<Family> {
         let mut requests = Family::new(&REQUESTS);
+        let mut asked = BTreeSet::new();
         for ((handler, code), count) in &*self.requests.lock().unwrap_or_else(PoisonError::into_inner) {
-            requests.push(
-                [SmolStr::new_static(handler), format_smolstr!("{code}")],
-                *count as f64,
-            );
+            let code = format_smolstr!("{code}");
+            requests.push([SmolStr::new_static(handler), code], *count as f64);
+            asked.extend((*count > 0).then_some(*handler));
         }
         let mut durations = Family::new(&DURATION);
-        for (handler, histogram) in &self.durations {
+        // Nine lines each: a handler nobody has asked yet is not worth them.
+        for (handler, histogram) in self
+            .durations
+            .iter()
+            .filter(|(handler, _)| asked.contains(*handler))
+        {
             durations.push_value(
                 [SmolStr::new_static(handler)],
                 Value::Histogram(histogram.clone()),
