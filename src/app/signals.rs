@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::{Error, reload::Reloader, schedule::stopped};
-use crate::{collectors::Stop, web};
+use crate::collectors::Stop;
 
 /// Completes when the process is asked to stop.
 #[cfg(unix)]
@@ -50,7 +50,7 @@ pub(super) fn reload_on_hangup(
                 () = stopped(&mut stopping) => return,
                 _ = hangup.recv() => {
                     // How it went is logged and counted by the reloader.
-                    let _ = web::Control::reload(&reloader).await;
+                    let _ = crate::web::Control::reload(&reloader).await;
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Where alerts are told: mail, Alertmanager, webhooks. Today only the settings; nothing is sent yet.
 //!
-//! Adding one: a file with a `Config` that is a [`Section`], and one line in the `notifiers!` list.
+//! Adding one: a file with a `Config` that is a `Section`, and one line in the `notifiers!` list.
 
 mod url;
 

@@ -33,7 +33,7 @@ pub struct LastReload {
     #[serde(serialize_with = "timestamp")]
     pub at: Timestamp,
     /// Why it failed; `None` when it succeeded. The text may quote the configuration, so that it is never shown to
-    /// whoever may read: the status and the page say only [`SEE_LOG`].
+    /// whoever may read: the status and the page say only that the log tells.
     #[serde(serialize_with = "only_whether")]
     pub error: Option<String>,
 }
