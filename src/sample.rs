@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::histogram::{Histogram, NativeHistogramConfig};
 use smol_str::SmolStr;
 
 use crate::clock::Now;
@@ -32,6 +32,18 @@ pub struct Desc {
     pub labels: &'static [&'static str],
     /// One sentence, without backslash or line break.
     pub help: &'static str,
+}
+
+/// Growth of native buckets, and how many there may be: the defaults of Prometheus' client libraries.
+const NATIVE_FACTOR: f64 = 1.1;
+const NATIVE_BUCKETS: usize = 160;
+
+/// An empty histogram of the form every [`Kind::Histogram`] promises: classic buckets with these upper bounds, and
+/// native ones beside them.
+#[must_use]
+pub fn histogram(bounds: &'static [f64]) -> Histogram {
+    let native = NativeHistogramConfig::with_bucket_factor(NATIVE_FACTOR).max_buckets(NATIVE_BUCKETS);
+    Histogram::new_classic_and_native(bounds.iter().copied(), native)
 }
 
 /// The value of one series.

@@ -252,7 +252,7 @@ fn local_token(data_dir: Option<PathBuf>) -> Option<web::Token> {
 }
 
 /// The error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

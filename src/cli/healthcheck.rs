@@ -9,10 +9,10 @@ use std::{
 use http::Uri;
 
 use super::{
-    answer::{Answer, Exit, chain},
+    answer::{Answer, Exit},
     flags::Flags,
 };
-use crate::{clock::Clock, units::HumanDuration};
+use crate::{app::chain, clock::Clock, units::HumanDuration};
 
 /// More than any status line of ours.
 const STATUS_LINE: u64 = 1024;

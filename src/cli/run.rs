@@ -3,11 +3,12 @@
 use tracing::{info, warn};
 
 use super::{
-    answer::{Answer, Exit, chain},
+    answer::{Answer, Exit},
     check_config::refusal,
     flags::Flags,
 };
 use crate::{
+    app::chain,
     build,
     config::{Loaded, Sources},
     logging,

@@ -11,7 +11,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use prometheus_client::metrics::histogram::{Histogram, NativeHistogramConfig};
+use prometheus_client::metrics::histogram::Histogram;
 use smol_str::{SmolStr, format_smolstr};
 use tokio::time::Instant;
 use tracing::warn;
@@ -19,13 +19,10 @@ use tracing::warn;
 use super::services::Services;
 use crate::{
     exposition::Omitted,
-    sample::{Desc, Family, Kind, Value},
+    sample::{Desc, Family, Kind, Value, histogram},
 };
 
 const DURATION_BOUNDS: &[f64] = &[0.005, 0.025, 0.1, 0.5, 1.0, 5.0];
-/// Growth of the native buckets, and how many there may be.
-const NATIVE_FACTOR: f64 = 1.1;
-const NATIVE_BUCKETS: usize = 160;
 
 const REQUESTS: Desc = Desc {
     name: "netkestrel_http_requests_total",
@@ -76,13 +73,11 @@ pub struct Telemetry {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        let histogram = || {
-            let native = NativeHistogramConfig::new(NATIVE_FACTOR).max_buckets(NATIVE_BUCKETS);
-            Histogram::new_classic_and_native(DURATION_BOUNDS.iter().copied(), native)
-        };
         Self {
             requests: Mutex::new(HANDLERS.map(|handler| ((handler, 200), 0)).into()),
-            durations: HANDLERS.map(|handler| (handler, histogram())).into(),
+            durations: HANDLERS
+                .map(|handler| (handler, histogram(DURATION_BOUNDS)))
+                .into(),
             omitted: Mutex::default(),
         }
     }

@@ -3,17 +3,15 @@
 
 use std::time::Duration;
 
-use prometheus_client::metrics::histogram::{Histogram, NativeHistogramConfig};
+use prometheus_client::metrics::histogram::Histogram;
 
 use super::probe::{Answer, Method, Miss, Outcome, Unsent, UnsentReason, What};
-use crate::{clock::Now, collectors::Fresh};
+use crate::{clock::Now, collectors::Fresh, sample::histogram};
 
 /// Upper bounds of the classic buckets, in seconds.
 pub(super) const BOUNDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
-const NATIVE_FACTOR: f64 = 1.1;
-const NATIVE_BUCKETS: usize = 160;
 
 /// Sums since the start, and since the last interval run.
 #[derive(Debug, Clone)]
@@ -72,12 +70,11 @@ pub(super) enum Timed {
 
 impl Default for Account {
     fn default() -> Self {
-        let native = NativeHistogramConfig::with_bucket_factor(NATIVE_FACTOR).max_buckets(NATIVE_BUCKETS);
         Self {
             requests: 0,
             failures: Default::default(),
             unsent: Default::default(),
-            round_trips: Histogram::new_classic_and_native(BOUNDS.iter().copied(), native),
+            round_trips: histogram(BOUNDS),
             last_round_trip: None,
             hop_limit: None,
             last_success: None,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use prometheus_client::metrics::histogram::{Histogram, NativeHistogramConfig};
+use prometheus_client::metrics::histogram::Histogram;
 use smol_str::SmolStr;
 
 use super::{
@@ -15,10 +15,7 @@ use super::{
     interface::{Counters, Link, Snapshot, Wanted},
     rates::Rates,
 };
-use crate::sample::{Missing, Observed};
-
-const NATIVE_FACTOR: f64 = 1.1;
-const NATIVE_BUCKETS: usize = 160;
+use crate::sample::{Missing, Observed, histogram};
 
 /// All interfaces of the last reading that succeeded.
 #[derive(Default)]
@@ -114,8 +111,8 @@ impl Track {
 impl Memory {
     fn first(link: &Link, counters: Counters) -> (Self, Rates) {
         let memory = Self {
-            receive: histogram(),
-            transmit: histogram(),
+            receive: histogram(RATE_BOUNDS),
+            transmit: histogram(RATE_BOUNDS),
             implausible: 0,
             counters,
             carrier: Carrier::NeverSeen.next(link),
@@ -148,9 +145,4 @@ fn observe(histogram: &Histogram, observed: Observed) {
     if let Some(rate) = observed.value() {
         histogram.observe(rate);
     }
-}
-
-fn histogram() -> Histogram {
-    let native = NativeHistogramConfig::with_bucket_factor(NATIVE_FACTOR).max_buckets(NATIVE_BUCKETS);
-    Histogram::new_classic_and_native(RATE_BOUNDS.iter().copied(), native)
 }
