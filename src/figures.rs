@@ -1,32 +1,89 @@
-//! Values in the words and units people use: Mbps, percent, milliseconds.
+//! Values in the words and units people use: Mbps, percent, milliseconds. Pages, mails and explanations of rules
+//! all take them from here, so that one value reads the same everywhere.
 
 use std::time::Duration;
 
-use crate::{sample::Missing, web::Measure};
+use crate::sample::Missing;
 
-/// Any measure.
-pub(super) fn measured(measure: Measure) -> String {
-    match measure {
-        Measure::Ratio(ratio) => percent(ratio),
-        Measure::Bytes(bytes) => size(bytes),
-        Measure::BytesPerSecond(bytes) => rate(bytes),
-        Measure::Time(time) => since(time),
-        Measure::Celsius(degrees) => format!("{degrees:.0} °C"),
-        Measure::Number(number) => format!("{number:.2}")
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned(),
-        Measure::Missing(reason) => missing(reason).to_owned(),
+/// The unit of a signal, told by the end of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// `_ratio`: shown in percent.
+    Ratio,
+    /// `_bytes_per_second`: shown in Mbps.
+    BytesPerSecond,
+    /// `_bytes`.
+    Bytes,
+    /// `_seconds`.
+    Seconds,
+    /// `_celsius`.
+    Celsius,
+    /// `_per_second`: packets, errors and the like.
+    PerSecond,
+    /// `_up`: 1 or 0.
+    Up,
+    /// A number without unit.
+    Number,
+}
+
+impl Unit {
+    /// The unit of the signal of this name.
+    #[must_use]
+    pub fn of(signal: &str) -> Self {
+        let units = [
+            ("_ratio", Self::Ratio),
+            ("_bytes_per_second", Self::BytesPerSecond),
+            ("_bytes", Self::Bytes),
+            ("_seconds", Self::Seconds),
+            ("_celsius", Self::Celsius),
+            ("_per_second", Self::PerSecond),
+            ("_up", Self::Up),
+        ];
+        let found = units.into_iter().find(|(end, _)| signal.ends_with(end));
+        found.map_or(Self::Number, |(_, unit)| unit)
+    }
+
+    /// `value` with its unit, as people read it.
+    #[must_use]
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Self::Ratio => percent(value),
+            Self::BytesPerSecond => rate(value),
+            Self::Bytes => size(value),
+            Self::Seconds => span(Duration::try_from_secs_f64(value).unwrap_or_default()),
+            Self::Celsius => celsius(value),
+            Self::PerSecond => format!("{}/s", number(value)),
+            Self::Up if value >= 0.5 => "up".to_owned(),
+            Self::Up => "down".to_owned(),
+            Self::Number => number(value),
+        }
     }
 }
 
+/// A number with at most two decimals.
+#[must_use]
+pub fn number(value: f64) -> String {
+    format!("{value:.2}")
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+/// Degrees Celsius.
+#[must_use]
+pub fn celsius(degrees: f64) -> String {
+    format!("{degrees:.0} °C")
+}
+
 /// A share in percent.
-pub(super) fn percent(ratio: f64) -> String {
+#[must_use]
+pub fn percent(ratio: f64) -> String {
     format!("{:.1} %", ratio * 100.0)
 }
 
 /// Bytes per second in Mbps.
-pub(super) fn rate(bytes_per_second: f64) -> String {
+#[must_use]
+pub fn rate(bytes_per_second: f64) -> String {
     let mbps = bytes_per_second * 8.0 / 1e6;
     match mbps {
         small if small < 10.0 => format!("{small:.3} Mbps"),
@@ -36,7 +93,8 @@ pub(super) fn rate(bytes_per_second: f64) -> String {
 }
 
 /// Bytes with a decimal prefix.
-pub(super) fn size(bytes: f64) -> String {
+#[must_use]
+pub fn size(bytes: f64) -> String {
     let scales = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
     let scale = scales.into_iter().find(|(scale, _)| bytes >= *scale);
     scale.map_or_else(
@@ -46,7 +104,8 @@ pub(super) fn size(bytes: f64) -> String {
 }
 
 /// A short span, such as a round trip or a duration.
-pub(super) fn span(time: Duration) -> String {
+#[must_use]
+pub fn span(time: Duration) -> String {
     match time.as_secs_f64() {
         short if short < 1.0 => format!("{:.2} ms", short * 1e3),
         medium if medium < 120.0 => format!("{} s", (medium * 100.0).round() / 100.0),
@@ -55,7 +114,8 @@ pub(super) fn span(time: Duration) -> String {
 }
 
 /// A long span in its two largest units.
-pub(super) fn since(time: Duration) -> String {
+#[must_use]
+pub fn since(time: Duration) -> String {
     let seconds = time.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
@@ -67,7 +127,8 @@ pub(super) fn since(time: Duration) -> String {
 }
 
 /// Why there is no value.
-pub(super) fn missing(reason: Missing) -> &'static str {
+#[must_use]
+pub fn missing(reason: Missing) -> &'static str {
     match reason {
         Missing::FirstReading => "needs a second reading",
         Missing::CounterReset => "counter was reset",
@@ -85,24 +146,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_shown_in_the_units_people_use() {
-        let rows = [
-            (Measure::Ratio(0.123_4), "12.3 %"),
-            (Measure::Bytes(999.0), "999 B"),
-            (Measure::Bytes(16.4e9), "16.4 GB"),
-            (Measure::BytesPerSecond(12_500_000.0), "100.0 Mbps"),
-            (Measure::BytesPerSecond(125.0), "0.001 Mbps"),
-            (Measure::BytesPerSecond(1.25e9), "10000 Mbps"),
-            (Measure::Time(Duration::from_secs(90)), "1 min 30 s"),
-            (Measure::Time(Duration::from_hours(50)), "2 d 2 h"),
-            (Measure::Celsius(41.6), "42 °C"),
-            (Measure::Number(0.5), "0.5"),
-            (Measure::Number(4.0), "4"),
-            (Measure::Missing(Missing::FirstReading), "needs a second reading"),
-        ];
-        for (measure, expected) in rows {
-            assert_eq!(measured(measure), expected, "{measure:?}");
+    fn the_name_of_a_signal_tells_its_unit() {
+        for (signal, value, expected) in [
+            ("cpu_usage_ratio", 0.931, "93.1 %"),
+            ("network_total_bytes_per_second", 12_500_000.0, "100.0 Mbps"),
+            ("network_receive_errors_per_second", 2.5, "2.5/s"),
+            ("ping_rtt_seconds", 0.012, "12.00 ms"),
+            ("temperature_celsius", 71.2, "71 °C"),
+            ("load1_per_core", 1.25, "1.25"),
+            ("device_up", 0.0, "down"),
+        ] {
+            assert_eq!(Unit::of(signal).show(value), expected, "{signal}");
         }
+    }
+
+    #[test]
+    fn spans_are_shown_in_the_units_people_use() {
         let spans = [
             (0.000_25, "0.25 ms"),
             (0.5, "500.00 ms"),

@@ -9,6 +9,8 @@
 
 pub mod build;
 pub mod clock;
+pub mod durable;
+pub mod figures;
 pub mod pattern;
 pub mod problem;
 pub mod sample;

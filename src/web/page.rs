@@ -1,8 +1,6 @@
 //! The page at `/`: what is watched, as one HTML document without script or anything from elsewhere.
 //! Whatever comes from outside (names, reasons) is escaped, and shown in the units people use.
 
-mod figures;
-
 use std::{fmt::Write, sync::Arc};
 
 use axum::{
@@ -11,13 +9,15 @@ use axum::{
     response::Response,
 };
 
-use self::figures::{measured, missing, percent, rate, since, span};
 use super::{
     answer,
-    services::{DeviceRow, DeviceStatus, InterfaceRow, Overview, Services, Tile},
+    services::{DeviceRow, DeviceStatus, InterfaceRow, Measure, Overview, Services, Tile},
     status::{CollectorStatus, SEE_LOG, Status},
 };
-use crate::sample::{Health, Missing, Observed};
+use crate::{
+    figures::{celsius, missing, number, percent, rate, since, size, span},
+    sample::{Health, Missing, Observed},
+};
 
 const STYLE: &str = include_str!("page.css");
 const REFRESH_SECONDS: u32 = 30;
@@ -315,6 +315,19 @@ impl Html {
 
 fn is_directional(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A measure in its unit.
+fn measured(measure: Measure) -> String {
+    match measure {
+        Measure::Ratio(ratio) => percent(ratio),
+        Measure::Bytes(bytes) => size(bytes),
+        Measure::BytesPerSecond(bytes) => rate(bytes),
+        Measure::Time(time) => since(time),
+        Measure::Celsius(degrees) => celsius(degrees),
+        Measure::Number(value) => number(value),
+        Measure::Missing(reason) => missing(reason).to_owned(),
+    }
 }
 
 #[cfg(test)]

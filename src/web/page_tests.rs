@@ -102,3 +102,24 @@ fn a_page_without_readings_says_so() {
         assert!(page.contains(expected), "{expected}");
     }
 }
+
+#[test]
+fn values_are_shown_in_the_units_people_use() {
+    let rows = [
+        (Measure::Ratio(0.123_4), "12.3 %"),
+        (Measure::Bytes(999.0), "999 B"),
+        (Measure::Bytes(16.4e9), "16.4 GB"),
+        (Measure::BytesPerSecond(12_500_000.0), "100.0 Mbps"),
+        (Measure::BytesPerSecond(125.0), "0.001 Mbps"),
+        (Measure::BytesPerSecond(1.25e9), "10000 Mbps"),
+        (Measure::Time(Duration::from_secs(90)), "1 min 30 s"),
+        (Measure::Time(Duration::from_hours(50)), "2 d 2 h"),
+        (Measure::Celsius(41.6), "42 °C"),
+        (Measure::Number(0.5), "0.5"),
+        (Measure::Number(4.0), "4"),
+        (Measure::Missing(Missing::FirstReading), "needs a second reading"),
+    ];
+    for (measure, expected) in rows {
+        assert_eq!(measured(measure), expected, "{measure:?}");
+    }
+}
