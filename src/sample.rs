@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use prometheus_client::metrics::histogram::{Histogram, NativeHistogramConfig};
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::clock::Now;
@@ -123,6 +124,8 @@ impl Family {
 pub struct Signal {
     /// Name used by rules, history and dashboards, for example `cpu_usage_ratio`; it ends in its unit.
     pub name: &'static str,
+    /// What it is in two or three words, as the subject of a mail begins: `CPU usage`.
+    pub title: &'static str,
     /// What the subject is.
     pub subject: SubjectKind,
     /// One sentence for people.
@@ -130,7 +133,8 @@ pub struct Signal {
 }
 
 /// What kind of thing a [`Signal`] is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SubjectKind {
     /// The host as a whole; the subject is empty.
     Host,
@@ -147,7 +151,8 @@ pub enum SubjectKind {
 }
 
 /// Why a reading has no value. Missing is never zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// A rate needs two readings and this is the first.
     FirstReading,
@@ -220,11 +225,23 @@ pub struct ComponentHealth {
     pub health: Option<Health>,
 }
 
-/// One interval run of a collector with all its subjects: what rules judge and history records.
+/// What a [`Batch`] covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// An interval run: every subject the collector has. History records these; a subject that is not in it is gone.
+    Whole,
+    /// News between two runs about the subjects in it, such as a device that was confirmed down; it says nothing
+    /// about others and is not recorded.
+    News,
+}
+
+/// Readings taken together: what rules judge and history records.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// Name of the collector.
     pub collector: &'static str,
+    /// What it covers.
+    pub scope: Scope,
     /// When the sources were read.
     pub at: Now,
     /// Time since the run before; `None` on the first.

@@ -158,7 +158,7 @@ mod tests {
     use crate::{
         clock::Now,
         collectors::{Collect, Outcome},
-        sample::Batch,
+        sample::{Batch, Scope},
     };
 
     /// Counts its runs; its background work panics until it was started `panics` times.
@@ -187,6 +187,7 @@ mod tests {
             self.runs.fetch_add(1, Ordering::SeqCst);
             Outcome::ok(Batch {
                 collector: "counting",
+                scope: Scope::Whole,
                 at,
                 elapsed: None,
                 readings: Vec::new(),

@@ -368,7 +368,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::clock::Clock;
+    use crate::{clock::Clock, sample::Scope};
 
     /// A collector whose runs do what the test says.
     struct Scripted {
@@ -395,6 +395,7 @@ mod tests {
             }];
             Outcome::ok(Batch {
                 collector: "scripted",
+                scope: Scope::Whole,
                 at,
                 elapsed: None,
                 readings: Vec::new(),

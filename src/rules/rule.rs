@@ -306,6 +306,7 @@ mod tests {
     fn an_unknown_signal_is_a_problem_once_there_is_a_catalogue() {
         let signal = Signal {
             name: "cpu_usage_ratio",
+            title: "CPU usage",
             subject: SubjectKind::Host,
             help: "",
         };

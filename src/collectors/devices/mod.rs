@@ -57,7 +57,7 @@ use self::{connect::Connector, table::Table};
 use super::{Background, Collect, Context, HealthLimits, Outcome, Stop};
 use crate::{
     clock::{Clock, Now},
-    sample::{Batch, Family},
+    sample::{Batch, Family, Scope},
     sys::waker::Waker,
 };
 
@@ -249,6 +249,7 @@ impl Collect for Collector {
         table.age(now);
         Outcome::ok(Batch {
             collector: "devices",
+            scope: Scope::Whole,
             at: now,
             elapsed: before.map(|before| now.instant.saturating_duration_since(before)),
             readings: readings::take(&mut table),

@@ -13,21 +13,25 @@ use crate::sample::{ComponentHealth, Health, Missing, Observed, Reading, Signal,
 
 const UP: Signal = Signal {
     name: "device_up",
+    title: "reachability",
     subject: SubjectKind::Device,
     help: "Whether the device is considered reachable: 1 up or degraded, 0 down.",
 };
 const RTT: Signal = Signal {
     name: "ping_rtt_seconds",
+    title: "response time",
     subject: SubjectKind::Device,
     help: "Mean round-trip time of the probes that ended in the interval.",
 };
 const LOSS: Signal = Signal {
     name: "ping_loss_ratio",
+    title: "packet loss",
     subject: SubjectKind::Device,
     help: "Share of the probes that ended in the interval without an answer.",
 };
 const JITTER: Signal = Signal {
     name: "ping_jitter_seconds",
+    title: "jitter",
     subject: SubjectKind::Device,
     help: "Mean difference between consecutive round-trip times of the interval.",
 };

@@ -32,7 +32,7 @@ use super::{Collect, Context, Error, HealthLimits, Outcome};
 use crate::{
     clock::Now,
     pattern::Filter,
-    sample::{Batch, ComponentHealth, Family, Health, Kind, Reading},
+    sample::{Batch, ComponentHealth, Family, Health, Kind, Reading, Scope},
 };
 
 const NAME: &str = "network";
@@ -190,6 +190,7 @@ fn source(context: &Context) -> Box<dyn Source> {
 fn batch(now: Now, elapsed: Option<Duration>, readings: Vec<Reading>, health: Option<Health>) -> Batch {
     Batch {
         collector: NAME,
+        scope: Scope::Whole,
         at: now,
         elapsed,
         readings,

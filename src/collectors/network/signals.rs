@@ -12,9 +12,10 @@ use super::{
 };
 use crate::sample::{Health, Missing, Observed, Reading, Signal, SubjectKind};
 
-const fn of_interface(name: &'static str, help: &'static str) -> Signal {
+const fn of_interface(name: &'static str, title: &'static str, help: &'static str) -> Signal {
     Signal {
         name,
+        title,
         subject: SubjectKind::Interface,
         help,
     }
@@ -22,48 +23,59 @@ const fn of_interface(name: &'static str, help: &'static str) -> Signal {
 
 const RECEIVE_BYTES: Signal = of_interface(
     "network_receive_bytes_per_second",
+    "download",
     "Bytes the interface received per second over the interval.",
 );
 const TRANSMIT_BYTES: Signal = of_interface(
     "network_transmit_bytes_per_second",
+    "upload",
     "Bytes the interface transmitted per second over the interval.",
 );
 const TOTAL_BYTES: Signal = Signal {
     name: "network_total_bytes_per_second",
+    title: "bandwidth",
     subject: SubjectKind::Host,
     help: "Bytes received and transmitted per second by all hardware interfaces of the host; where there is no \
            hardware, by the interfaces whose packets no other interface counts.",
 };
 const RECEIVE_PACKETS: Signal = of_interface(
     "network_receive_packets_per_second",
+    "received packets",
     "Packets the interface received per second over the interval.",
 );
 const TRANSMIT_PACKETS: Signal = of_interface(
     "network_transmit_packets_per_second",
+    "transmitted packets",
     "Packets the interface transmitted per second over the interval.",
 );
 const RECEIVE_ERRORS: Signal = of_interface(
     "network_receive_errors_per_second",
+    "receive errors",
     "Receive errors of the interface per second over the interval.",
 );
 const TRANSMIT_ERRORS: Signal = of_interface(
     "network_transmit_errors_per_second",
+    "transmit errors",
     "Transmit errors of the interface per second over the interval.",
 );
 const RECEIVE_DROPS: Signal = of_interface(
     "network_receive_drops_per_second",
+    "dropped incoming packets",
     "Received packets the host dropped per second over the interval.",
 );
 const TRANSMIT_DROPS: Signal = of_interface(
     "network_transmit_drops_per_second",
+    "dropped outgoing packets",
     "Outgoing packets the host dropped per second over the interval.",
 );
 const UTILISATION: Signal = of_interface(
     "network_utilisation_ratio",
+    "link utilisation",
     "The busier direction's share of the link speed over the interval; only where the speed is known.",
 );
 const UP: Signal = of_interface(
     "network_interface_up",
+    "interface state",
     "Whether the interface is operationally up (1) or not (0).",
 );
 

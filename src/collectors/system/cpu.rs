@@ -24,6 +24,7 @@ pub(super) const LOGICAL: Desc = Desc {
 };
 pub(super) const USAGE_SIGNAL: Signal = Signal {
     name: "cpu_usage_ratio",
+    title: "CPU usage",
     subject: SubjectKind::Host,
     help: "Share of all CPU time in use, 0 to 1; waiting for disks counts as idle.",
 };

@@ -17,16 +17,19 @@ pub(super) const IO_TIME: Desc = counter(
 );
 pub(super) const READ_SIGNAL: Signal = Signal {
     name: "disk_read_bytes_per_second",
+    title: "disk reads",
     subject: SubjectKind::Disk,
     help: "Bytes read from the disk per second.",
 };
 pub(super) const WRITTEN_SIGNAL: Signal = Signal {
     name: "disk_written_bytes_per_second",
+    title: "disk writes",
     subject: SubjectKind::Disk,
     help: "Bytes written to the disk per second.",
 };
 pub(super) const IO_TIME_SIGNAL: Signal = Signal {
     name: "disk_io_time_ratio",
+    title: "disk busy time",
     subject: SubjectKind::Disk,
     help: "Share of the time in which the disk had something to do, 0 to 1.",
 };

@@ -22,11 +22,13 @@ pub(super) const DEVICE_ERROR: Desc = gauge(
 );
 pub(super) const USAGE_SIGNAL: Signal = Signal {
     name: "filesystem_usage_ratio",
+    title: "disk usage",
     subject: SubjectKind::Mount,
     help: "Share of the space of a writable filesystem in use, 0 to 1, as df shows it.",
 };
 pub(super) const INODES_SIGNAL: Signal = Signal {
     name: "filesystem_inodes_usage_ratio",
+    title: "inode usage",
     subject: SubjectKind::Mount,
     help: "Share of the inodes of a writable filesystem in use, 0 to 1.",
 };

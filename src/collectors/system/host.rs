@@ -18,6 +18,7 @@ pub(super) const OS: Desc = Desc {
 };
 pub(super) const UPTIME_SIGNAL: Signal = Signal {
     name: "uptime_seconds",
+    title: "uptime",
     subject: SubjectKind::Host,
     help: "Seconds since the last boot.",
 };

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Now,
     collectors::HealthLimits,
-    sample::{Batch, Missing, Observed, Reading, Signal},
+    sample::{Batch, Missing, Observed, Reading, Scope, Signal},
 };
 
 /// What the next run compares with. A part that cannot be read keeps its older counters: the next rate then
@@ -52,6 +52,7 @@ impl Baseline {
         readings.extend(self.disk_rates(snapshot.disks, now));
         Batch {
             collector: super::NAME,
+            scope: Scope::Whole,
             at: now,
             elapsed,
             readings,

@@ -7,6 +7,7 @@ pub(super) const LOAD5: Desc = gauge("netkestrel_load5", "Load average over 5 mi
 pub(super) const LOAD15: Desc = gauge("netkestrel_load15", "Load average over 15 minutes.");
 pub(super) const PER_CORE_SIGNAL: Signal = Signal {
     name: "load1_per_core",
+    title: "load per core",
     subject: SubjectKind::Host,
     help: "Load average over 1 minute for each logical CPU; above 1 work waits.",
 };

@@ -12,11 +12,13 @@ pub(super) const SWAP_SIZE: Desc = gauge("netkestrel_swap_size_bytes", "Size of 
 pub(super) const SWAP_FREE: Desc = gauge("netkestrel_swap_free_bytes", "Free swap.");
 pub(super) const USAGE_SIGNAL: Signal = Signal {
     name: "memory_usage_ratio",
+    title: "memory usage",
     subject: SubjectKind::Host,
     help: "Share of memory that is not available to programs, 0 to 1; caches count as available.",
 };
 pub(super) const SWAP_SIGNAL: Signal = Signal {
     name: "swap_usage_ratio",
+    title: "swap usage",
     subject: SubjectKind::Host,
     help: "Share of swap in use, 0 to 1; absent without swap.",
 };

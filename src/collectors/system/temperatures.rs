@@ -12,6 +12,7 @@ pub(super) const TEMPERATURE: Desc = Desc {
 };
 pub(super) const TEMPERATURE_SIGNAL: Signal = Signal {
     name: "temperature_celsius",
+    title: "temperature",
     subject: SubjectKind::Sensor,
     help: "Temperature the sensor reports.",
 };
