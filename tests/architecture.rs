@@ -7,12 +7,16 @@ use std::{
 };
 
 /// Modules that everyone may use: they import nothing but each other.
-const VOCABULARY: &[&str] = &["clock", "pattern", "problem", "sample", "units"];
+const VOCABULARY: &[&str] = &[
+    "clock", "durable", "figures", "pattern", "problem", "sample", "units",
+];
 
 /// What each module may import besides the vocabulary. `app` and `cli` may import everything.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("build", &[]),
     ("clock", &[]),
+    ("durable", &[]),
+    ("figures", &[]),
     ("pattern", &[]),
     ("problem", &[]),
     ("sample", &[]),

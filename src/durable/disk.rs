@@ -1,0 +1,120 @@
+//! Where files lie: the operating system's files, behind a trait so that tests can lose what was not synced.
+
+use std::{
+    fmt, fs,
+    io::{self, BufWriter, Read, Seek, Write},
+    path::Path,
+};
+
+/// Something to read from.
+pub trait Source: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Source for T {}
+
+/// A file that grows at its end.
+pub trait Append: Send {
+    /// How many bytes it has.
+    fn size(&self) -> io::Result<u64>;
+    /// Writes all of `bytes` at the end.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Returns once all that was written survives a crash of the machine.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Takes away all but the first `len` bytes.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+}
+
+/// Writes the content of a file.
+pub type Fill<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
+
+/// A place for files.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Opens a file to read.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Source>>;
+    /// Opens a file to append to; it is made, private to this user, where there is none.
+    fn append(&self, path: &Path) -> io::Result<Box<dyn Append>>;
+    /// Gives a file new content, as a whole or not at all; durable when it returns.
+    fn replace(&self, path: &Path, fill: Fill<'_>) -> io::Result<()>;
+    /// Renames a file; durable when it returns.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Whether there is something of this name.
+    fn exists(&self, path: &Path) -> bool;
+}
+
+/// The operating system's files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Os;
+
+impl Disk for Os {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Source>> {
+        Ok(Box::new(fs::File::open(path)?))
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn Append>> {
+        let is_new = !path.exists();
+        let mut options = fs::OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
+        if is_new {
+            sync_folder(path)?;
+        }
+        Ok(Box::new(file))
+    }
+
+    fn replace(&self, path: &Path, fill: Fill<'_>) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        // Made with mode 0600.
+        let mut fresh = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        {
+            let mut writer = BufWriter::with_capacity(64 * 1024, fresh.as_file_mut());
+            fill(&mut writer)?;
+            writer.flush()?;
+        }
+        fresh.as_file().sync_all()?;
+        fresh.persist(path).map_err(|error| error.error)?;
+        sync_folder(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)?;
+        sync_folder(to)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok()
+    }
+}
+
+impl Append for fs::File {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Write::write_all(self, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+}
+
+/// Makes names in the folder of `path` durable.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => fs::File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+/// Windows keeps names durable by itself and opens no folders.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same shape as on Unix")]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
