@@ -1,8 +1,15 @@
 //! What becomes of findings: one alert per rule and subject. Today only the settings; no alert is raised yet.
 
+mod alert;
+mod notice;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    alert::{Acknowledgement, Alert, AlertId, Ending, Peak, State, Unknown},
+    notice::{News, Notice, Transition},
+};
 use crate::{problem::Problems, units::HumanDuration};
 
 /// How often people hear of the same thing.

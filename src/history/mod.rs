@@ -1,9 +1,53 @@
 //! The memory of the host: JSON Lines files below the data folder. Today only their limits; nothing is stored yet.
 
+mod record;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::record::{Record, Seen};
 use crate::problem::Problems;
+
+/// A sequence of records of one kind, in a file of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Runs of the collector `network`.
+    Bandwidth,
+    /// Runs of the collector `system`.
+    System,
+    /// Runs of the collector `devices`.
+    Devices,
+    /// Transitions of alerts.
+    Alerts,
+}
+
+impl Stream {
+    /// All streams.
+    pub const ALL: [Self; 4] = [Self::Bandwidth, Self::System, Self::Devices, Self::Alerts];
+
+    /// Its name in files, addresses and labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bandwidth => "bandwidth",
+            Self::System => "system",
+            Self::Devices => "devices",
+            Self::Alerts => "alerts",
+        }
+    }
+
+    /// The stream that records the runs of this collector.
+    #[must_use]
+    pub fn of_collector(name: &str) -> Option<Self> {
+        match name {
+            "network" => Some(Self::Bandwidth),
+            "system" => Some(Self::System),
+            "devices" => Some(Self::Devices),
+            _ => None,
+        }
+    }
+}
 
 /// Limits of what is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -2,11 +2,13 @@
 //!
 //! Adding one: a file with a `Config` that is a `Section`, and one line in the `notifiers!` list.
 
+mod context;
 mod url;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::context::{Context, Point, Sender, Surroundings};
 use crate::problem::Problems;
 
 /// Settings of one notifier.

@@ -2,6 +2,7 @@
 //! configuration, the built-in rules included; nothing is judged yet.
 
 mod built_in;
+mod finding;
 mod ladder;
 mod rule;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     built_in::built_in,
+    finding::{Breach, Finding, Verdict},
     ladder::Levels,
     rule::{Direction, Rule},
 };
