@@ -1,15 +1,20 @@
 //! The command line: turns arguments into a call of one command and its answer into text and an exit code.
 //! Commands parse and print only; what they tell comes from the stages.
 
+mod alerts;
+mod analyze;
 mod answer;
 mod check_config;
 mod completions;
 mod doctor;
 mod flags;
 mod healthcheck;
+mod history;
 mod man;
 mod print_config;
+mod rules;
 mod run;
+mod test_email;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -110,6 +115,43 @@ enum Command {
         #[command(flatten)]
         flags: Box<Flags>,
     },
+    /// Export, import and count what is remembered
+    History {
+        #[command(subcommand)]
+        action: history::Action,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
+    /// Sum up the last hours: averages, peaks, availability, busiest hours, alerts
+    Analyze {
+        #[command(flatten)]
+        request: analyze::Request,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
+    /// Show the rules in force, and where each comes from
+    Rules {
+        #[command(subcommand)]
+        action: rules::Action,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
+    /// List alerts of the running instance, take them on, silence them
+    Alerts {
+        #[command(subcommand)]
+        action: alerts::Action,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
+    /// Send mails through the configured server, and show the conversation with it when that fails
+    TestEmail {
+        #[command(flatten)]
+        request: test_email::Request,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
     /// Ask the running instance whether it is well; for containers
     Healthcheck {
         #[command(flatten)]
@@ -178,6 +220,15 @@ fn dispatch(cli: Cli) -> Exit {
         }
         Command::PrintConfig { what, flags } => print_config::answer(&flags.or(outer), &what),
         Command::Doctor { output, flags } => doctor::answer(&flags.or(outer), output.format),
+        Command::History { action, flags } => return history::run(&flags.or(outer), &action),
+        Command::Analyze {
+            request,
+            output,
+            flags,
+        } => analyze::answer(&flags.or(outer), &request, output.format),
+        Command::Rules { action, flags } => rules::answer(&flags.or(outer), &action),
+        Command::Alerts { action, flags } => alerts::answer(&flags.or(outer), &action),
+        Command::TestEmail { request, flags } => test_email::answer(&flags.or(outer), &request),
         Command::Healthcheck { request, whereabouts } => {
             healthcheck::answer(&Flags::from(whereabouts).or(outer), &request)
         }
