@@ -211,6 +211,7 @@ fn context(config: &Config, clock: Clock) -> Context {
         paths: config.collectors.paths.clone(),
         limits: config.health_limits(),
         clock,
+        ..Context::default()
     }
 }
 

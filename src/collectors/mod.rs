@@ -4,6 +4,7 @@
 //! Adding one: a file with `Config`, `METRICS`, `SIGNALS`, `Collector`, and one line in the `collectors!` list.
 
 mod guard;
+mod news;
 mod outcome;
 
 use std::{sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     guard::{Guarded, METRICS as RUN_METRICS, RunStatus},
+    news::{METRICS as NEWS_METRICS, News},
     outcome::{Error, Outcome},
 };
 use crate::{
@@ -69,6 +71,8 @@ pub struct Context {
     pub limits: HealthLimits,
     /// Source of time for background work.
     pub clock: Clock,
+    /// Where to tell what cannot wait for the next interval run; nowhere by default.
+    pub news: News,
 }
 
 /// Roots of the host's file systems; other than `/` when the host is seen through a container's mounts.
@@ -197,6 +201,14 @@ macro_rules! collectors {
             pub fn all(&self) -> Vec<Arc<dyn Collect>> {
                 vec![$(Arc::clone(&self.$name) as Arc<dyn Collect>,)*]
             }
+        }
+
+        /// Name of the collector that reads the signal of this name.
+        #[must_use]
+        pub fn collector_of(signal: &str) -> Option<&'static str> {
+            let sources = [$((stringify!($name), $name::SIGNALS)),*];
+            let reads = |signals: &[&Signal]| signals.iter().any(|known| known.name == signal);
+            sources.into_iter().find(|(_, signals)| reads(signals)).map(|(name, _)| name)
         }
 
         /// Names of all collectors.

@@ -139,7 +139,9 @@ fn utf8(env: &[(OsString, OsString)]) -> HashMap<&str, &str> {
 fn move_rules(config: &mut Config, thresholds: &[python::Threshold]) -> Vec<String> {
     let mut notes = Vec::new();
     for threshold in thresholds {
-        let moved = config.rules.move_built_in(threshold.rule, threshold.first);
+        let moved = config
+            .rules
+            .move_built_in(threshold.rule, threshold.first, threshold.variable);
         let named = |note: String| format!("the environment variable {} {note}", threshold.variable);
         notes.extend(moved.into_iter().map(named));
     }

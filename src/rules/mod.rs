@@ -1,10 +1,16 @@
-//! What counts as worth telling: rules that name a signal and a level per severity. Today only their
-//! configuration, the built-in rules included; nothing is judged yet.
+//! What counts as worth telling: rules that name a signal and a level per severity, and the engine that judges
+//! batches of readings by them. Batches become findings; what is done about those is not decided here.
 
 mod built_in;
+mod chain;
+mod climb;
+mod engine;
 mod finding;
+mod judge;
 mod ladder;
+mod origin;
 mod rule;
+mod words;
 
 use std::collections::HashSet;
 
@@ -13,9 +19,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     built_in::built_in,
+    engine::{Engine, METRICS, Resumed},
     finding::{Breach, Finding, Verdict},
     ladder::Levels,
+    origin::{Explained, Origin},
     rule::{Direction, Rule},
+    words::{limit, time},
 };
 use crate::{problem::Problems, sample::Signal};
 
@@ -55,7 +64,20 @@ impl Severity {
 /// The rules a user wrote. Those in force are these and the built-in ones they do not replace.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Config(pub Vec<Rule>);
+pub struct Config(pub Vec<Rule>, #[serde(skip)] Vec<Moved>);
+
+/// Note that a variable moved a built-in rule, which then is among the own ones.
+#[derive(Debug, Clone, PartialEq)]
+struct Moved {
+    rule: String,
+    by: String,
+}
+
+impl From<Vec<Rule>> for Config {
+    fn from(own: Vec<Rule>) -> Self {
+        Self(own, Vec::new())
+    }
+}
 
 impl JsonSchema for Config {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -74,13 +96,8 @@ impl Config {
     /// the same name, then the other own rules; without those that are switched off.
     #[must_use]
     pub fn in_force(&self) -> Vec<Rule> {
-        let own = |name: &str| self.0.iter().find(|rule| rule.name == name);
-        let replaced = |rule: Rule| own(&rule.name).cloned().unwrap_or(rule);
-        let mut rules: Vec<Rule> = built_in().into_iter().map(replaced).collect();
-        let known: HashSet<String> = rules.iter().map(|rule| rule.name.clone()).collect();
-        rules.extend(self.0.iter().filter(|rule| !known.contains(&rule.name)).cloned());
-        rules.retain(|rule| rule.enabled);
-        rules
+        let all = self.explain().into_iter();
+        all.filter(|one| one.enabled).map(|one| one.rule).collect()
     }
 
     /// The first level of the rules in force on a signal that rises, and their first level of severity high
@@ -102,8 +119,9 @@ impl Config {
     }
 
     /// Moves the first level of the built-in rule `name` to `first`, and its other levels and clear value
-    /// with it. Returns what the user should know about it; changes nothing when an own rule replaces it.
-    pub fn move_built_in(&mut self, name: &str, first: f64) -> Vec<String> {
+    /// with it, because the variable `by` wants so. Returns what the user should know about it; changes nothing when
+    /// an own rule replaces it.
+    pub fn move_built_in(&mut self, name: &str, first: f64, by: &str) -> Vec<String> {
         if self.0.iter().any(|rule| rule.name == name) {
             return vec![format!(
                 "changes nothing: your own rule `{name}` replaces the built-in one"
@@ -115,6 +133,10 @@ impl Config {
         let (moved, notes) = rule.moved_to(first);
         if moved != rule {
             self.0.push(moved);
+            self.1.push(Moved {
+                rule: name.to_owned(),
+                by: by.to_owned(),
+            });
         }
         notes
     }
@@ -123,6 +145,7 @@ impl Config {
     /// catalogue accepts every name.
     pub fn validate(&self, signals: &[&Signal], problems: &mut Problems) {
         let mut seen = HashSet::new();
+        let all: Vec<Rule> = self.explain().into_iter().map(|one| one.rule).collect();
         for (index, rule) in self.0.iter().enumerate() {
             problems.at_index(index, |p| {
                 if !seen.insert(rule.name.as_str()) {
@@ -132,6 +155,7 @@ impl Config {
                     );
                 }
                 rule.validate(signals, p);
+                chain::validate(rule, &all, p);
             });
         }
     }
@@ -150,7 +174,7 @@ mod tests {
 
     #[test]
     fn an_own_rule_replaces_the_built_in_one_of_its_name() {
-        let config = Config(vec![own("cpu", "cpu_usage_ratio"), own("mine", "load1")]);
+        let config = Config::from(vec![own("cpu", "cpu_usage_ratio"), own("mine", "load1")]);
         let rules = config.in_force();
         assert_eq!(rules.len(), built_in().len() + 1);
         assert_eq!(rules[0].levels, Levels::new(&[(Severity::High, 0.5)]));
@@ -163,7 +187,7 @@ mod tests {
             enabled: false,
             ..Rule::new("cpu", "")
         };
-        let config = Config(vec![off]);
+        let config = Config::from(vec![off]);
         assert_eq!(config.in_force().len(), built_in().len() - 1);
         assert_eq!(config.limits_of("cpu_usage_ratio"), None);
         let mut problems = Problems::new();
@@ -183,15 +207,15 @@ mod tests {
         let mut stricter = own("cpu_soon", "cpu_usage_ratio");
         stricter.levels = Levels::new(&[(Severity::Low, 0.6)]);
         assert_eq!(
-            Config(vec![stricter]).limits_of("cpu_usage_ratio"),
+            Config::from(vec![stricter]).limits_of("cpu_usage_ratio"),
             Some((0.60, Some(0.90)))
         );
     }
 
     #[test]
     fn a_moved_rule_does_not_displace_an_own_one() {
-        let mut config = Config(vec![own("cpu", "cpu_usage_ratio")]);
-        let notes = config.move_built_in("cpu", 0.7);
+        let mut config = Config::from(vec![own("cpu", "cpu_usage_ratio")]);
+        let notes = config.move_built_in("cpu", 0.7, "CPU");
         assert_eq!(config.0.len(), 1);
         assert_eq!(
             notes,
@@ -200,9 +224,44 @@ mod tests {
     }
 
     #[test]
+    fn every_rule_knows_where_it_comes_from() {
+        let off = Rule {
+            enabled: false,
+            ..Rule::new("loss", "")
+        };
+        let mut config = Config::from(vec![own("cpu", "cpu_usage_ratio"), own("mine", "load1"), off]);
+        config.move_built_in("memory", 0.7, "MEMORY_THRESHOLD_PERCENT");
+        let by = "MEMORY_THRESHOLD_PERCENT".to_owned();
+        for (name, origin, enabled) in [
+            ("cpu", Origin::Replaced, true),
+            ("memory", Origin::Moved { by }, true),
+            ("disk", Origin::BuiltIn, true),
+            ("loss", Origin::Replaced, false),
+            ("mine", Origin::Own, true),
+        ] {
+            let rules = config.explain();
+            let one = rules.iter().find(|one| one.rule.name == name).expect(name);
+            assert_eq!((&one.origin, one.enabled), (&origin, enabled), "{name}");
+        }
+        let written = serde_json::to_value(&config).expect("rules can be written");
+        assert_eq!(
+            written.as_array().map(Vec::len),
+            Some(4),
+            "a list, as in the file"
+        );
+    }
+
+    #[test]
+    fn an_own_rule_without_advice_has_that_of_the_rule_it_replaces() {
+        let rules = Config::from(vec![own("cpu", "cpu_usage_ratio"), own("disk", "load1")]).in_force();
+        assert_eq!(rules[0].advice, built_in()[0].advice);
+        assert_eq!(rules[2].advice, "", "another signal needs other advice");
+    }
+
+    #[test]
     fn the_default_level_moves_nothing() {
         let mut config = Config::default();
-        assert_eq!(config.move_built_in("memory", 0.85), [""; 0]);
+        assert_eq!(config.move_built_in("memory", 0.85, "MEMORY"), [""; 0]);
         assert_eq!(config, Config::default());
     }
 }

@@ -37,6 +37,12 @@ pub struct Rule {
     /// Not these; written as in `include`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
+    /// Rules that explain this one: while one of them fires for the same subject, this one is silent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unless: Vec<String>,
+    /// What usually helps, for mails; empty in a rule that replaces a built-in one means that one's advice.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub advice: String,
 }
 
 /// On which side of a level values are bad.
@@ -72,6 +78,8 @@ impl Rule {
             clear: None,
             include: Vec::new(),
             exclude: Vec::new(),
+            unless: Vec::new(),
+            advice: String::new(),
         }
     }
 
@@ -210,7 +218,7 @@ impl Rule {
 }
 
 /// Rounds away what binary fractions add to sums such as 0.9 - 0.8 + 0.7.
-fn tidy(value: f64) -> f64 {
+pub(super) fn tidy(value: f64) -> f64 {
     (value * 1e9).round() / 1e9
 }
 

@@ -167,7 +167,11 @@ mod tests {
     #[tokio::test]
     async fn without_a_place_a_connection_is_refused_at_once() {
         let now = Clock::System.now();
-        let shared = Shared::new(Table::new(&Config::default(), now), |_| Ok(Vec::new()));
+        let shared = Shared::new(
+            Table::new(&Config::default(), now),
+            |_| Ok(Vec::new()),
+            super::super::News::default(),
+        );
         let (sender, mailbox) = mpsc::channel();
         let connector = Connector {
             places: Places::new(0),

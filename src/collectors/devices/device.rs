@@ -85,6 +85,8 @@ pub(super) struct Device {
     pub(super) turn: Turn,
     /// The status that the log has.
     told: Status,
+    /// Whether it was reachable when that was last certain.
+    reported: Option<bool>,
     next_number: u64,
     /// The first probe after the last one that was answered.
     first_unanswered: u64,
@@ -119,6 +121,7 @@ impl Device {
             account: Account::default(),
             turn: Turn::new(first),
             told: Status::Unknown,
+            reported: None,
             next_number: 0,
             first_unanswered: 0,
             under_way: BTreeMap::new(),
@@ -221,6 +224,13 @@ impl Device {
         FollowUp::Nothing
     }
 
+    /// Whether it is reachable, if that has changed since the last call. To be reachable at first is no news.
+    pub(super) fn take_news(&mut self) -> Option<bool> {
+        let is_up = self.machine.status().is_up()?;
+        let before = self.reported.replace(is_up).unwrap_or(true);
+        (before != is_up).then_some(is_up)
+    }
+
     /// Gives up the last status when no probe has ended for three intervals.
     pub(super) fn age(&mut self, plan: &Plan, now: Now) {
         let silent = now.instant.saturating_duration_since(self.last_end);
@@ -249,7 +259,7 @@ impl Device {
     /// Nothing is asked any more: what is known grows old, and what is under way counts no more.
     pub(super) fn rest(&mut self, now: Now) {
         self.machine.forget(Cause::Disabled, now);
-        self.told = Status::Unknown;
+        (self.told, self.reported) = (Status::Unknown, None);
         self.first_unanswered = self.next_number;
         self.under_way.clear();
     }

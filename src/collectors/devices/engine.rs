@@ -60,15 +60,16 @@ pub(super) fn run(
         prober.collect(&mut events);
         events.extend(mailbox.try_iter());
         let now = clock.now();
-        let next = {
+        let (next, news) = {
             let mut table = shared.table();
             for event in events.drain(..) {
                 table.record(&event, now, &mut orders);
             }
             table.due(now, &mut orders);
             table.dropped = prober.dropped();
-            table.next()
+            (table.next(), table.take_news())
         };
+        shared.tell(news, now);
         for order in orders.drain(..) {
             let begun = match order.method {
                 Method::Echo => prober.send(&order),

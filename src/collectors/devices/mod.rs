@@ -54,12 +54,14 @@ pub use self::{
     support::{Granted, PingSupport, probe_permission},
 };
 use self::{connect::Connector, table::Table};
-use super::{Background, Collect, Context, HealthLimits, Outcome, Stop};
+use super::{Background, Collect, Context, HealthLimits, News, Outcome, Stop};
 use crate::{
     clock::{Clock, Now},
-    sample::{Batch, Family, Scope},
+    sample::{Batch, Family, Reading, Scope},
     sys::waker::Waker,
 };
+
+const NAME: &str = "devices";
 
 /// The devices and what is known about them.
 pub struct Collector {
@@ -97,6 +99,7 @@ struct Shared {
     waker: Option<Waker>,
     changed: Notify,
     look_up: LookUp,
+    news: News,
     retry: AtomicBool,
 }
 
@@ -111,7 +114,7 @@ impl Collector {
     fn with_look_up(config: &Config, context: &Context, look_up: LookUp) -> Self {
         let table = Table::new(config, context.clock.now());
         Self {
-            shared: Arc::new(Shared::new(table, look_up)),
+            shared: Arc::new(Shared::new(table, look_up, context.news.clone())),
             config: arc_swap::ArcSwap::from_pointee(config.clone()),
             clock: context.clock,
             procfs: context.paths.procfs.clone(),
@@ -222,7 +225,7 @@ async fn until_started<T>(mut start: impl FnMut() -> io::Result<T>) -> T {
 
 impl Collect for Collector {
     fn name(&self) -> &'static str {
-        "devices"
+        NAME
     }
 
     fn enabled(&self) -> bool {
@@ -248,7 +251,7 @@ impl Collect for Collector {
         let mut table = self.shared.table();
         table.age(now);
         Outcome::ok(Batch {
-            collector: "devices",
+            collector: NAME,
             scope: Scope::Whole,
             at: now,
             elapsed: before.map(|before| now.instant.saturating_duration_since(before)),
@@ -263,18 +266,34 @@ impl Collect for Collector {
 }
 
 impl Shared {
-    fn new(table: Table, look_up: LookUp) -> Self {
+    fn new(table: Table, look_up: LookUp, news: News) -> Self {
         Self {
             table: Mutex::new(table),
             waker: Waker::new().ok(),
             changed: Notify::new(),
             look_up,
+            news,
             retry: AtomicBool::new(false),
         }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells at once which devices came or went; what is lost on the way, the next interval run tells.
+    fn tell(&self, readings: Vec<Reading>, at: Now) {
+        if readings.is_empty() {
+            return;
+        }
+        self.news.tell(Batch {
+            collector: NAME,
+            scope: Scope::News,
+            at,
+            elapsed: None,
+            readings,
+            health: Vec::new(),
+        });
     }
 
     fn wake(&self) {

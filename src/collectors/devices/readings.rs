@@ -44,6 +44,17 @@ pub(super) fn take(table: &mut Table) -> Vec<Reading> {
     table.devices_mut().flat_map(of_device).collect()
 }
 
+/// The reading of a device that has just become reachable, or has just ceased to be.
+pub(super) fn of_change(device: &Device, is_up: bool) -> Reading {
+    let value = Some(f64::from(u8::from(is_up)));
+    reading(
+        &UP,
+        &device.spec.name,
+        value,
+        Observed::Missing(Missing::NoSample),
+    )
+}
+
 /// Down devices are critical, degraded ones a warning; without any device that can be judged it is unknown.
 pub(super) fn health(table: &Table) -> ComponentHealth {
     let worst = table

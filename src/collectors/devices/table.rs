@@ -12,10 +12,11 @@ use super::{
     config::{Config, Target},
     device::{Device, FollowUp, Place, Spec},
     probe::{DeviceId, Event, Order},
+    readings,
     schedule::{Plan, Turn},
     state::Limits,
 };
-use crate::clock::Now;
+use crate::{clock::Now, sample::Reading};
 
 /// Name of the device that stands for the default gateway.
 const GATEWAY: &str = "gateway";
@@ -36,6 +37,8 @@ pub(super) struct Table {
     timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
     lookups: BTreeMap<DeviceId, Option<Instant>>,
     next_id: u32,
+    /// Changes that nobody has been told yet.
+    news: Vec<Reading>,
     /// Replies the kernel dropped because our buffer was full.
     pub(super) dropped: u64,
 }
@@ -53,6 +56,7 @@ impl Table {
             timers: BinaryHeap::new(),
             lookups: BTreeMap::new(),
             next_id: 0,
+            news: Vec::new(),
             dropped: 0,
         };
         table.apply(config, now);
@@ -157,6 +161,13 @@ impl Table {
         if let FollowUp::Ask(order) = device.record(event, &self.plan, &self.limits, now) {
             orders.push(order);
         }
+        self.news
+            .extend(device.take_news().map(|is_up| readings::of_change(device, is_up)));
+    }
+
+    /// What has changed since the last call.
+    pub(super) fn take_news(&mut self) -> Vec<Reading> {
+        std::mem::take(&mut self.news)
     }
 
     /// Names to look up now. Each is given out once until [`resolved`](Self::resolved).

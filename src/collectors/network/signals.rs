@@ -79,6 +79,13 @@ const UP: Signal = of_interface(
     "Whether the interface is operationally up (1) or not (0).",
 );
 
+const LINK: Signal = of_interface(
+    "network_link_up",
+    "link",
+    "Whether a hardware interface that had a link still has it (1) or lost it without being switched off (0); absent \
+     for others.",
+);
+
 /// Signals of this collector.
 pub const SIGNALS: &[&Signal] = &[
     &RECEIVE_BYTES,
@@ -92,12 +99,12 @@ pub const SIGNALS: &[&Signal] = &[
     &TRANSMIT_DROPS,
     &UTILISATION,
     &UP,
+    &LINK,
 ];
 
 /// Readings of a run that read the interfaces.
 pub(super) fn readings(seen: &[Seen]) -> Vec<Reading> {
-    let up = |link: &Link| Observed::Value(f64::from(u8::from(link.up)));
-    all(seen, up, total(seen))
+    all(seen, Observed::Value, total(seen))
 }
 
 /// Readings of a run that could not: missing, for every interface known before.
@@ -119,16 +126,18 @@ pub(super) fn health(seen: &[Seen]) -> Option<Health> {
     }
 }
 
-fn all(seen: &[Seen], up: impl Fn(&Link) -> Observed, total: Observed) -> Vec<Reading> {
+fn all(seen: &[Seen], told: impl Fn(f64) -> Observed, total: Observed) -> Vec<Reading> {
     let mut readings = Vec::with_capacity(seen.len() * SIGNALS.len() + 1);
     readings.push(Reading {
         signal: &TOTAL_BYTES,
         subject: SmolStr::default(),
         observed: total,
     });
-    for Seen { link, rates, .. } in seen {
+    let state = |is_up: bool| told(f64::from(u8::from(is_up)));
+    for Seen { link, rates, carrier } in seen {
         let observed = of_rates(rates).into_iter().chain(utilisation(link, rates));
-        let observed = observed.chain([(&UP, up(link))]);
+        let observed = observed.chain([(&UP, state(link.up))]);
+        let observed = observed.chain(has_link(link, *carrier).map(|has_link| (&LINK, state(has_link))));
         readings.extend(observed.map(|(signal, observed)| Reading {
             signal,
             subject: link.name.clone(),
@@ -136,6 +145,16 @@ fn all(seen: &[Seen], up: impl Fn(&Link) -> Observed, total: Observed) -> Vec<Re
         }));
     }
     readings
+}
+
+/// Whether the interface has the link it is expected to have, if any is expected of it.
+fn has_link(link: &Link, carrier: Carrier) -> Option<bool> {
+    match carrier {
+        _ if !link.kind.is_hardware() => None,
+        Carrier::Fine => Some(true),
+        Carrier::Lost => Some(false),
+        Carrier::NeverSeen => None,
+    }
 }
 
 fn of_rates(rates: &Rates) -> [(&'static Signal, Observed); 8] {

@@ -87,7 +87,9 @@ impl Track {
         let seen = |link: &Arc<Link>| Seen {
             link: Arc::clone(link),
             rates: Rates::missing(Missing::ReadFailed),
-            carrier: Carrier::NeverSeen,
+            carrier: self
+                .memory(link)
+                .map_or(Carrier::NeverSeen, |memory| memory.carrier),
         };
         self.order.iter().map(seen).collect()
     }

@@ -1,0 +1,195 @@
+//! One rule and what it remembers of every subject it has seen.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
+
+use smol_str::SmolStr;
+
+use super::{
+    Breach, Finding, Rule, Verdict,
+    climb::{Climb, Position, Rung, Stand},
+    engine::{Resumed, judgeable},
+    words,
+};
+use crate::{
+    clock::Now,
+    pattern::Filter,
+    sample::{Batch, Reading, Signal},
+};
+
+/// Whole batches in a row without a subject after which it is gone.
+const GONE_AFTER: u8 = 3;
+
+#[derive(Debug, Clone)]
+pub(super) struct Judge {
+    rule: Rule,
+    filter: Filter,
+    ladder: Vec<Rung>,
+    subjects: BTreeMap<SmolStr, Subject>,
+}
+
+/// The batch that is judged, and for how long a hold may go without a value.
+pub(super) struct Sitting<'b> {
+    pub(super) batch: &'b Batch,
+    pub(super) patience: Option<Duration>,
+}
+
+#[derive(Debug, Clone)]
+struct Subject {
+    signal: &'static Signal,
+    collector: &'static str,
+    climb: Climb,
+    absent: u8,
+}
+
+impl Judge {
+    pub(super) fn new(rule: Rule) -> Self {
+        Self {
+            filter: Filter {
+                include: rule.include.clone(),
+                exclude: rule.exclude.clone(),
+            },
+            ladder: Rung::ladder(&rule),
+            subjects: BTreeMap::new(),
+            rule,
+        }
+    }
+
+    /// Whether it judges as `rule` wants: only words may differ.
+    pub(super) fn judges_as(&self, rule: &Rule) -> bool {
+        let advice = || self.rule.advice.clone();
+        self.rule
+            == Rule {
+                advice: advice(),
+                ..rule.clone()
+            }
+    }
+
+    /// The same with the words of `rule`.
+    pub(super) fn with(self, rule: Rule) -> Self {
+        Self { rule, ..self }
+    }
+
+    pub(super) fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    pub(super) fn name(&self) -> &String {
+        &self.rule.name
+    }
+
+    pub(super) fn concerns(&self, reading: &Reading) -> bool {
+        reading.signal.name == self.rule.signal && self.filter.passes(&reading.subject)
+    }
+
+    pub(super) fn fires_for(&self, subject: &str) -> bool {
+        self.subjects
+            .get(subject)
+            .is_some_and(|known| known.climb.is_firing())
+    }
+
+    /// Whether what is known of `subject` is younger than `at`.
+    pub(super) fn knows_newer(&self, subject: &str, at: Now) -> bool {
+        let known = self.subjects.get(subject);
+        known
+            .and_then(|known| known.climb.last())
+            .is_some_and(|last| last > at.instant)
+    }
+
+    pub(super) fn resume(&mut self, one: Resumed, now: Now) {
+        let age = now.wall.duration_since(one.since).unsigned_abs();
+        let since = Now {
+            instant: now.instant.checked_sub(age).unwrap_or(now.instant),
+            wall: one.since,
+        };
+        let subject = Subject {
+            signal: one.signal,
+            collector: one.collector,
+            climb: Climb::resumed(&self.ladder, one.severity, since),
+            absent: 0,
+        };
+        self.subjects.insert(one.subject, subject);
+    }
+
+    /// Judges a reading that no other rule explains.
+    pub(super) fn hear(&mut self, reading: &Reading, sitting: &Sitting<'_>) -> Verdict {
+        let at = sitting.batch.at;
+        let (ladder, hold) = (&self.ladder, *self.rule.hold);
+        let climb = &mut meet(&mut self.subjects, ladder, reading, sitting.batch.collector).climb;
+        let value = match judgeable(reading.observed) {
+            Ok(value) => value,
+            Err(why) => {
+                climb.pause();
+                return Verdict::Unknown(why);
+            }
+        };
+        climb.read(ladder, hold, value, at, sitting.patience);
+        let breach = |stand: Stand, explanation| Breach {
+            severity: stand.rung.severity,
+            value,
+            threshold: stand.rung.level,
+            when: stand.rung.when,
+            since: stand.since,
+            explanation,
+        };
+        match climb.position(ladder, at) {
+            Position::Clear => Verdict::Clear { value },
+            Position::Pending(stand) => {
+                Verdict::Pending(breach(stand, words::pending(reading.signal, value, &stand, hold)))
+            }
+            Position::Firing(stand) => {
+                Verdict::Firing(breach(stand, words::firing(reading.signal, value, &stand)))
+            }
+        }
+    }
+
+    /// Another rule explains whatever this reading says.
+    pub(super) fn explained(&mut self, reading: &Reading, sitting: &Sitting<'_>, by: &str) -> Verdict {
+        let subject = meet(&mut self.subjects, &self.ladder, reading, sitting.batch.collector);
+        subject.climb = Climb::new(self.ladder.len());
+        Verdict::Explained { by: by.into() }
+    }
+
+    /// Counts the absence of subjects that the batch's collector once had; tells of those that are gone for good.
+    pub(super) fn miss_the_absent(&mut self, batch: &Batch, seen: &[&Reading], findings: &mut Vec<Finding>) {
+        let rule: SmolStr = self.rule.name.as_str().into();
+        let seen: HashSet<&SmolStr> = seen.iter().map(|reading| &reading.subject).collect();
+        self.subjects.retain(|name, subject| {
+            if subject.collector != batch.collector || seen.contains(name) {
+                return true;
+            }
+            subject.absent += 1;
+            if subject.absent < GONE_AFTER {
+                return true;
+            }
+            findings.push(Finding {
+                rule: rule.clone(),
+                subject: name.clone(),
+                signal: subject.signal,
+                at: batch.at,
+                verdict: Verdict::Gone,
+            });
+            false
+        });
+    }
+}
+
+/// The subject of `reading`, present and known from now on.
+fn meet<'s>(
+    subjects: &'s mut BTreeMap<SmolStr, Subject>,
+    ladder: &[Rung],
+    reading: &Reading,
+    collector: &'static str,
+) -> &'s mut Subject {
+    let unknown = || Subject {
+        signal: reading.signal,
+        collector,
+        climb: Climb::new(ladder.len()),
+        absent: 0,
+    };
+    let subject = subjects.entry(reading.subject.clone()).or_insert_with(unknown);
+    (subject.collector, subject.absent) = (collector, 0);
+    subject
+}
