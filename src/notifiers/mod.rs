@@ -4,6 +4,8 @@
 
 mod context;
 mod message;
+mod metrics;
+mod outbox;
 mod url;
 
 use schemars::JsonSchema;
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     context::{Context, Point, Sender, Surroundings},
     message::{Failure, Message, Notifier, Reason, Sending, Story},
+    metrics::METRICS,
+    outbox::{Error, Limits, Outbox},
 };
 use crate::problem::Problems;
 
