@@ -1,14 +1,25 @@
-//! Where alerts are told: mail, Alertmanager, webhooks. Today only the settings; nothing is sent yet.
+//! Where alerts are told: mail and webhooks today, Alertmanager later. A persistent outbox feeds delivery, which
+//! alone decides when to try again; each notifier only sends.
 //!
 //! Adding one: a file with a `Config` that is a `Section`, and one line in the `notifiers!` list.
 
 mod context;
+mod delivery;
+mod message;
+mod metrics;
+mod outbox;
 mod url;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::context::{Context, Point, Sender, Surroundings};
+pub use self::{
+    context::{Context, Point, Sender, Surroundings},
+    delivery::{Delivery, OutboxHandle},
+    message::{Failure, Message, Notifier, Reason, Sending, Story},
+    metrics::METRICS,
+    outbox::{Error, Limits, Outbox},
+};
 use crate::problem::Problems;
 
 /// Settings of one notifier.

@@ -1,0 +1,355 @@
+//! From the outbox to people: gathers what is due for a moment, collapses it, sends it over each integration on its
+//! own, and alone decides when to try again. One task; every wait in it is bounded.
+
+mod backoff;
+mod handle;
+mod lane;
+mod parcel;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::{Id, JoinError, JoinSet},
+};
+use tracing::{error, info, warn};
+
+pub use self::handle::OutboxHandle;
+use self::{
+    handle::Command,
+    lane::{Lane, Results, complete, longest},
+    parcel::{Parcel, collapse, is_due},
+};
+use super::{
+    Failure, Message, Notifier, Reason,
+    metrics::Metrics,
+    outbox::{Entry, Error, Key, Outbox, Why},
+};
+use crate::clock::{Clock, Now};
+
+/// What becomes due within this time of the first is told together.
+const GATHER: Duration = Duration::from_millis(50);
+/// More due alerts of one recipient than this become one digest.
+const DIGEST_ABOVE: usize = 10;
+/// Offers that may wait to be taken; more wait in their callers, with a limit.
+const OFFERS: usize = 64;
+/// The wall clock is looked at this often, as it may jump.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How long a stop waits for a last try.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The task that delivers.
+pub struct Delivery {
+    outbox: Arc<Mutex<Outbox>>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    digest_above: usize,
+    lanes: Vec<Lane>,
+    /// Calls under way.
+    calls: JoinSet<Option<Results>>,
+    flights: HashMap<Id, Flight>,
+    gather_until: Option<Instant>,
+    commands: mpsc::Receiver<Command>,
+}
+
+/// A call under way.
+struct Flight {
+    notifier: Arc<dyn Notifier>,
+    parcels: Vec<Parcel>,
+    begun: Instant,
+}
+
+impl Delivery {
+    /// Delivery of what is and comes into `outbox`, over these notifiers. Those that reach different servers should
+    /// be different notifiers: each has a back-off of its own.
+    #[must_use]
+    pub fn new(outbox: Outbox, notifiers: Vec<Arc<dyn Notifier>>, clock: Clock) -> (Self, OutboxHandle) {
+        let (sender, commands) = mpsc::channel(OFFERS);
+        let metrics = outbox.metrics();
+        let handle = OutboxHandle {
+            commands: sender,
+            metrics: Arc::clone(&metrics),
+        };
+        let delivery = Self {
+            outbox: Arc::new(Mutex::new(outbox)),
+            metrics,
+            clock,
+            digest_above: DIGEST_ABOVE,
+            lanes: notifiers.into_iter().map(Lane::new).collect(),
+            calls: JoinSet::new(),
+            flights: HashMap::new(),
+            gather_until: None,
+            commands,
+        };
+        (delivery, handle)
+    }
+
+    /// Makes more than this many due alerts of one recipient one digest.
+    #[must_use]
+    pub fn digest_above(mut self, alerts: usize) -> Self {
+        self.digest_above = alerts;
+        self
+    }
+
+    /// Delivers until `stop` becomes true, then gives what waits one last try of a few seconds.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        self.drop_strangers().await;
+        loop {
+            self.expire().await;
+            self.launch();
+            let wake = tokio::time::Instant::from_std(self.next_wake());
+            tokio::select! {
+                // An error means that the sender is gone, which stops us too.
+                _ = stop.wait_for(|stopping| *stopping) => break,
+                Some(joined) = self.calls.join_next_with_id() => self.land(joined).await,
+                Some(command) = self.commands.recv() => self.take(command).await,
+                () = tokio::time::sleep_until(wake) => {}
+            }
+        }
+        self.finish().await;
+    }
+
+    async fn finish(&mut self) {
+        self.gather_until = None;
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            self.take(command).await;
+        }
+        self.gather_until = None;
+        self.lanes.iter_mut().for_each(Lane::end_wait);
+        let last_try = async {
+            self.launch();
+            while let Some(joined) = self.calls.join_next_with_id().await {
+                self.land(joined).await;
+                self.launch();
+            }
+        };
+        let in_time = tokio::time::timeout(GRACE, last_try).await.is_ok();
+        // A disk that hangs may still hold it.
+        let waiting = self.outbox.try_lock().map(|outbox| outbox.entries().count());
+        if let Ok(waiting @ 1..) = waiting {
+            info!(waiting, in_time, "delivery stops before everything was told");
+        }
+    }
+
+    async fn take(&mut self, command: Command) {
+        match command {
+            Command::Offer { notices, reply } => {
+                let notifiers: Vec<_> = self.lanes.iter().map(|lane| Arc::clone(&lane.notifier)).collect();
+                let now = self.clock.now();
+                let work = move |outbox: &mut Outbox| outbox.offer(&notices, &notifiers, now);
+                let offered = self.on_disk(work).await.unwrap_or(Err(Error::NotTaken));
+                self.gather_until.get_or_insert(now.instant + GATHER);
+                // Nobody may be waiting for it any more.
+                let _ = reply.send(offered);
+            }
+            Command::Notifiers(notifiers) => {
+                self.lanes = notifiers.into_iter().map(Lane::new).collect();
+                self.drop_strangers().await;
+            }
+        }
+    }
+
+    /// Gives up what waits for recipients that an integration no longer has.
+    async fn drop_strangers(&mut self) {
+        let of: Vec<Key> = {
+            let outbox = self.outbox();
+            let is_stranger = |entry: &&Entry| {
+                let mut lanes = self.lanes.iter();
+                let has_integration = lanes.any(|lane| entry.key.integration == lane.notifier.integration());
+                has_integration && !self.lanes.iter().any(|lane| lane.carries(entry))
+            };
+            let strangers = outbox.entries().filter(is_stranger);
+            strangers.map(|entry| entry.key.clone()).collect()
+        };
+        if !of.is_empty() {
+            let now = self.clock.now();
+            warn!(
+                entries = of.len(),
+                "notifications wait for recipients that are no longer configured and are given up"
+            );
+            self.on_disk(move |outbox| outbox.give_up(of, Why::NoRecipient, now))
+                .await;
+        }
+    }
+
+    async fn expire(&mut self) {
+        let now = self.clock.now();
+        let is_due = self.outbox().entries().any(|entry| entry.expires <= now.instant);
+        if is_due {
+            self.on_disk(move |outbox| outbox.expire(now)).await;
+        }
+    }
+
+    /// Begins a call on every lane that is free and has something due.
+    fn launch(&mut self) {
+        let now = self.clock.now();
+        if self.gather_until.is_some_and(|until| until > now.instant) {
+            return;
+        }
+        self.gather_until = None;
+        for place in 0..self.lanes.len() {
+            let parcels = self.due(place, now);
+            if parcels.is_empty() {
+                continue;
+            }
+            let Some(lane) = self.lanes.get_mut(place) else {
+                continue;
+            };
+            lane.is_busy = true;
+            let notifier = Arc::clone(&lane.notifier);
+            self.begin(notifier, parcels, now);
+        }
+    }
+
+    /// What the lane may send now, the oldest first.
+    fn due(&self, place: usize, now: Now) -> Vec<Parcel> {
+        let Some(lane) = self.lanes.get(place).filter(|lane| lane.is_open(now.instant)) else {
+            return Vec::new();
+        };
+        let flying: HashSet<&Key> = self
+            .flights
+            .values()
+            .flat_map(|flight| &flight.parcels)
+            .flat_map(|parcel| &parcel.keys)
+            .collect();
+        let outbox = self.outbox();
+        let entries = outbox.entries().filter(|entry| {
+            !flying.contains(&entry.key)
+                && lane.reaches(&entry.key.recipient, now.instant)
+                && lane.carries(entry)
+        });
+        let mut parcels = collapse(entries, now, self.digest_above);
+        parcels.truncate(lane.room());
+        parcels
+    }
+
+    fn begin(&mut self, notifier: Arc<dyn Notifier>, parcels: Vec<Parcel>, now: Now) {
+        let integration = notifier.integration();
+        {
+            let mut outbox = self.outbox();
+            for parcel in &parcels {
+                outbox.attempt(&parcel.keys);
+                if parcel.is_retry {
+                    self.metrics.retried(integration);
+                } else {
+                    self.metrics.attempted(integration);
+                }
+            }
+        }
+        let messages: Vec<Message> = parcels.iter().map(|parcel| parcel.message.clone()).collect();
+        let sender = Arc::clone(&notifier);
+        let call = self.calls.spawn(async move {
+            let sending = sender.send(&messages);
+            tokio::time::timeout(longest(messages.len()), sending).await.ok()
+        });
+        let flight = Flight {
+            notifier,
+            parcels,
+            begun: now.instant,
+        };
+        self.flights.insert(call.id(), flight);
+    }
+
+    /// Takes in what became of a call, and writes it down.
+    async fn land(&mut self, joined: Result<(Id, Option<Results>), JoinError>) {
+        let (id, results) = match joined {
+            Ok((id, results)) => (id, Ok(results)),
+            Err(error) => (error.id(), Err(error)),
+        };
+        let Some(flight) = self.flights.remove(&id) else {
+            return;
+        };
+        let now = self.clock.now();
+        let count = flight.parcels.len();
+        let results = match results {
+            Ok(Some(results)) => complete(results, count),
+            Ok(None) => vec![cut_off(); count],
+            Err(error) => vec![panicked(&error, count); count],
+        };
+        self.measure(&flight, &results, now);
+        let lane = self
+            .lanes
+            .iter_mut()
+            .find(|lane| Arc::ptr_eq(&lane.notifier, &flight.notifier));
+        if let Some(lane) = lane {
+            lane.is_busy = false;
+            lane.learn(&flight.parcels, &results, now.instant);
+        }
+        let keys = flight.parcels.into_iter().map(|parcel| parcel.keys);
+        let outcome: Vec<_> = keys.zip(results).collect();
+        self.on_disk(move |outbox| outbox.record(outcome, now)).await;
+    }
+
+    fn measure(&self, flight: &Flight, results: &Results, now: Now) {
+        let integration = flight.notifier.integration();
+        let messages = u32::try_from(results.len()).unwrap_or(u32::MAX).max(1);
+        let took = now.instant.saturating_duration_since(flight.begun) / messages;
+        for result in results {
+            match result {
+                Ok(()) => self.metrics.delivered(integration, took, now),
+                Err(Failure::Permanent { reason, .. }) => self.metrics.failed(integration, *reason),
+                Err(Failure::Transient { .. }) => {}
+            }
+        }
+    }
+
+    /// When something may have to be done next.
+    fn next_wake(&self) -> Instant {
+        let now = self.clock.now();
+        let latest = now.instant + LONGEST_SLEEP;
+        let outbox = self.outbox();
+        let quiet = outbox.entries().filter(|entry| !is_due(entry, now));
+        let quiet = quiet.filter_map(|entry| entry.quiet);
+        let expiries = outbox.entries().map(|entry| entry.expires);
+        let lanes = self.lanes.iter().flat_map(|lane| lane.waits(now.instant));
+        let all = quiet.chain(expiries).chain(lanes).chain(self.gather_until);
+        all.min().map_or(latest, |first| first.min(latest))
+    }
+
+    /// Does `work` on a thread for blocking work.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Outbox) -> T + Send + 'static,
+    ) -> Option<T> {
+        let outbox = Arc::clone(&self.outbox);
+        let done = tokio::task::spawn_blocking(move || work(&mut lock(&outbox))).await;
+        if let Err(error) = &done {
+            error!(%error, "the outbox could not be used");
+        }
+        done.ok()
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        lock(&self.outbox)
+    }
+}
+
+fn lock(outbox: &Mutex<Outbox>) -> MutexGuard<'_, Outbox> {
+    outbox.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn cut_off() -> Result<(), Failure> {
+    Err(Failure::Transient {
+        reason: Reason::Timeout,
+        detail: "no answer within the time limit".to_owned(),
+    })
+}
+
+/// A message whose sending panics alone will always panic; of several, it is not known which one it was.
+fn panicked(error: &JoinError, messages: usize) -> Result<(), Failure> {
+    let (reason, detail) = (Reason::Other, format!("sending panicked: {error}"));
+    Err(if messages == 1 {
+        Failure::Permanent { reason, detail }
+    } else {
+        Failure::Transient { reason, detail }
+    })
+}
+
+#[cfg(test)]
+#[path = "delivery_tests.rs"]
+mod tests;

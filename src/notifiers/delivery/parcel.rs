@@ -1,0 +1,134 @@
+//! What waits for delivery, collapsed into messages: one per recipient and alert, or one digest per recipient in a
+//! storm. Pure.
+
+use std::collections::{BTreeSet, HashMap};
+
+use smol_str::{SmolStr, format_smolstr};
+
+use super::super::{
+    Message, Story,
+    outbox::{Entry, Key},
+};
+use crate::{
+    alerts::{News, Notice},
+    clock::Now,
+};
+
+/// A message, and the entries it does away with once it is accepted.
+#[derive(Debug, Clone)]
+pub(super) struct Parcel {
+    pub(super) message: Message,
+    pub(super) keys: Vec<Key>,
+    /// Whether all of it was part of an attempt before.
+    pub(super) is_retry: bool,
+}
+
+/// Entries of one recipient, by alert, in the order in which the alerts came.
+struct Pile<'a> {
+    recipient: &'a str,
+    heaps: Vec<Heap<'a>>,
+    places: HashMap<&'a str, usize>,
+}
+
+/// Entries of one recipient and one alert.
+type Heap<'a> = Vec<&'a Entry>;
+
+/// Collapses `entries`, which are in the order in which they were queued. An alert of which nothing is due waits; of
+/// one that is due, everything is told. More than `digest_above` due alerts of one recipient become one digest.
+pub(super) fn collapse<'a>(
+    entries: impl Iterator<Item = &'a Entry>,
+    now: Now,
+    digest_above: usize,
+) -> Vec<Parcel> {
+    let (mut piles, mut places) = (Vec::new(), HashMap::new());
+    for entry in entries {
+        let recipient = entry.key.recipient.as_str();
+        let place = *places.entry(recipient).or_insert(piles.len());
+        if place == piles.len() {
+            piles.push(Pile {
+                recipient,
+                heaps: Vec::new(),
+                places: HashMap::new(),
+            });
+        }
+        if let Some(pile) = piles.get_mut(place) {
+            pile.add(entry);
+        }
+    }
+    let mut parcels = Vec::new();
+    for Pile { recipient, mut heaps, .. } in piles {
+        heaps.retain(|heap| heap.iter().any(|entry| is_due(entry, now)));
+        if heaps.len() > digest_above {
+            parcels.push(digest(recipient, &heaps));
+        } else {
+            parcels.extend(heaps.iter().filter_map(|heap| one(recipient, heap)));
+        }
+    }
+    parcels
+}
+
+impl<'a> Pile<'a> {
+    fn add(&mut self, entry: &'a Entry) {
+        let alert = entry.notice.alert.id.as_str();
+        let place = *self.places.entry(alert).or_insert(self.heaps.len());
+        match self.heaps.get_mut(place) {
+            Some(heap) => heap.push(entry),
+            None => self.heaps.push(vec![entry]),
+        }
+    }
+}
+
+/// Whether an entry waits for nothing but delivery.
+pub(super) fn is_due(entry: &Entry, now: Now) -> bool {
+    let passed = || entry.notice.quiet_until.is_some_and(|until| until <= now.wall);
+    entry.quiet.is_none_or(|until| until <= now.instant) || passed()
+}
+
+fn one(recipient: &str, heap: &[&Entry]) -> Option<Parcel> {
+    let newest = heap.last()?;
+    // A reminder says nothing that a newer notice does not say.
+    let is_told = |entry: &&&Entry| entry.notice.news != News::Reminder || entry.key == newest.key;
+    let told = heap.iter().filter(is_told);
+    let notices = told.map(|entry| Notice::clone(&entry.notice)).collect();
+    let key = newest.key.notice.clone();
+    Some(parcel(
+        recipient,
+        Story::One(notices),
+        key,
+        heap.iter().copied(),
+    ))
+}
+
+fn digest(recipient: &str, heaps: &[Heap<'_>]) -> Parcel {
+    let newest = heaps.iter().filter_map(|heap| heap.last());
+    let notices = newest.map(|entry| Notice::clone(&entry.notice)).collect();
+    let all = || heaps.iter().flat_map(|heap| heap.iter().copied());
+    let ids: BTreeSet<&str> = all().map(|entry| entry.key.notice.as_str()).collect();
+    let key = format_smolstr!("digest-{:016x}", fingerprint(&ids));
+    parcel(recipient, Story::Digest(notices), key, all())
+}
+
+fn parcel<'a>(
+    recipient: &str,
+    story: Story,
+    key: SmolStr,
+    entries: impl Iterator<Item = &'a Entry> + Clone,
+) -> Parcel {
+    Parcel {
+        message: Message {
+            recipient: recipient.to_owned(),
+            story,
+            key,
+        },
+        is_retry: entries.clone().all(|entry| entry.attempts > 0),
+        keys: entries.map(|entry| entry.key.clone()).collect(),
+    }
+}
+
+/// FNV-1a: the same on every machine and in every version.
+fn fingerprint(ids: &BTreeSet<&str>) -> u64 {
+    let bytes = ids.iter().flat_map(|id| id.bytes().chain([b'\n']));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

@@ -1,0 +1,44 @@
+//! What the outbox is done with: enough of it that a notice offered again is told to nobody twice.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::entry::Key;
+
+/// The latest keys that are over, bounded: the oldest is forgotten first.
+#[derive(Debug)]
+pub(super) struct Over {
+    order: VecDeque<Key>,
+    known: HashSet<Key>,
+    limit: usize,
+}
+
+impl Over {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            order: VecDeque::new(),
+            known: HashSet::new(),
+            limit,
+        }
+    }
+
+    pub(super) fn contains(&self, key: &Key) -> bool {
+        self.known.contains(key)
+    }
+
+    pub(super) fn insert(&mut self, key: Key) {
+        if !self.known.insert(key.clone()) {
+            return;
+        }
+        self.order.push_back(key);
+        if self.order.len() > self.limit
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+
+    /// All keys, the oldest first.
+    pub(super) fn to_vec(&self) -> Vec<Key> {
+        self.order.iter().cloned().collect()
+    }
+}
