@@ -1,65 +1,31 @@
-//! What becomes of findings: one alert per rule and subject. Today only the settings; no alert is raised yet.
+//! What becomes of findings: one alert per rule and subject, from pending over firing to resolved, and what people
+//! are to hear of it. Decides and remembers; sends nothing and reads no clock.
 
 mod alert;
+mod calendar;
+mod config;
+mod engine;
+mod error;
+mod matcher;
+mod metrics;
+mod name;
 mod notice;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod settle;
+mod silence;
+mod store;
+mod suppress;
+mod track;
+mod wishes;
 
 pub use self::{
     alert::{Acknowledgement, Alert, AlertId, Ending, Peak, State, Unknown},
+    config::{Config, Day, Flapping, Maintenance, QuietHours},
+    engine::{Engine, Outcome},
+    error::Error,
+    matcher::{Matcher, Patterns},
+    metrics::METRICS,
     notice::{News, Notice, Transition},
+    silence::Silence,
+    store::{Saved, Store},
+    suppress::Reason,
 };
-use crate::{problem::Problems, units::HumanDuration};
-
-/// How often people hear of the same thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// Time after a message in which the same rule and subject send no other, unless the severity rises.
-    pub cooldown: HumanDuration,
-    /// Time between reminders while an alert lasts; `0s` sends none.
-    pub reminder: HumanDuration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            cooldown: HumanDuration::secs(15 * 60),
-            reminder: HumanDuration::secs(24 * 60 * 60),
-        }
-    }
-}
-
-impl Config {
-    /// Reports what the schema alone cannot tell.
-    pub fn validate(&self, problems: &mut Problems) {
-        if !self.reminder.is_zero() && self.reminder < self.cooldown {
-            problems.push(
-                "reminder",
-                format_args!(
-                    "given `{}`; accepted: at least the cooldown of `{}`, or `0s` for none",
-                    self.reminder, self.cooldown
-                ),
-            );
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reminder_comes_no_sooner_than_the_cooldown_or_never() {
-        for (reminder, problems) in [(0, 0), (60, 1), (900, 0)] {
-            let config = Config {
-                reminder: HumanDuration::secs(reminder),
-                ..Config::default()
-            };
-            let mut found = Problems::new();
-            config.validate(&mut found);
-            assert_eq!(found.into_vec().len(), problems, "reminder {reminder} s");
-        }
-    }
-}
