@@ -1,11 +1,16 @@
 //! The memory of the host: JSON Lines files below the data folder. Today only their limits; nothing is stored yet.
 
+mod analysis;
+pub mod exchange;
 mod record;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::record::{Record, Seen};
+pub use self::{
+    analysis::{Analysis, Analyzer, Window},
+    record::{Record, Seen},
+};
 use crate::problem::Problems;
 
 /// A sequence of records of one kind, in a file of its own.

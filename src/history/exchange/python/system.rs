@@ -1,0 +1,52 @@
+//! `system_data.json`: percentages of CPU, memory and the root filesystem.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{Error, Imported, Origin, Timed, parse, runs, seen};
+use crate::{
+    history::Record,
+    sample::{Missing, Observed},
+};
+
+#[derive(Deserialize)]
+struct Line {
+    timestamp: String,
+    cpu_percent: Option<f64>,
+    memory_percent: Option<f64>,
+    disk_percent: Option<f64>,
+}
+
+impl Timed for Line {
+    fn timestamp(&self) -> &str {
+        &self.timestamp
+    }
+}
+
+pub(super) fn read(content: &[u8], origin: &Origin) -> Result<Imported, Error> {
+    let lines: Vec<(Timestamp, Line)> = parse(content, origin)?;
+    let times: Vec<Timestamp> = lines.iter().map(|(at, _)| *at).collect();
+    let records = lines.iter().zip(runs::elapsed(&times));
+    let records = records.map(|((at, line), elapsed)| Record {
+        at: *at,
+        elapsed,
+        readings: vec![
+            seen("cpu_usage_ratio", "", share(line.cpu_percent)),
+            seen("filesystem_usage_ratio", "/", share(line.disk_percent)),
+            seen("memory_usage_ratio", "", share(line.memory_percent)),
+        ],
+    });
+    Ok(Imported {
+        read: lines.len(),
+        records: records.collect(),
+        transitions: Vec::new(),
+    })
+}
+
+fn share(percent: Option<f64>) -> Observed {
+    match percent {
+        None => Observed::Missing(Missing::ReadFailed),
+        Some(percent) if (0.0..=100.0).contains(&percent) => Observed::Value(percent / 100.0),
+        Some(percent) => Observed::Implausible(percent / 100.0),
+    }
+}
