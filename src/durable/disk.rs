@@ -37,6 +37,10 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Whether there is something of this name.
     fn exists(&self, path: &Path) -> bool;
+    /// Makes a folder, private to this user, and those above it, unless they are there.
+    fn make_folder(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The operating system's files.
@@ -82,6 +86,14 @@ impl Disk for Os {
 
     fn exists(&self, path: &Path) -> bool {
         path.symlink_metadata().is_ok()
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path)
     }
 }
 

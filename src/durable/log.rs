@@ -72,6 +72,12 @@ impl Log {
         self.len
     }
 
+    /// Where the first line begins in a file that this program wrote.
+    #[must_use]
+    pub fn beginning(&self) -> u64 {
+        Header::line(self.format).len() as u64
+    }
+
     /// Whether nothing was ever appended.
     #[must_use]
     pub fn is_empty(&self) -> bool {

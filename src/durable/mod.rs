@@ -30,6 +30,13 @@ pub struct Format {
     pub version: u32,
 }
 
+impl Format {
+    /// Whether the first line of the file at `path` says that it is of this format. `Ok(false)` is damage.
+    pub fn check(self, first_line: &[u8], path: &Path) -> Result<bool, Error> {
+        Header::check(first_line, self, path)
+    }
+}
+
 /// Why a file could not be used as wanted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -1,15 +1,34 @@
-//! The memory of the host: JSON Lines files below the data folder. Today only their limits; nothing is stored yet.
+//! The memory of the host: per stream a JSON Lines file of records, newest last, and roll-ups of 5 minutes, an hour
+//! and a day beside it. The [`Store`] appends and keeps the limits; a [`Reader`] answers queries on handles of its own.
+//! Knows nothing of rules and alerts: a transition is a piece of JSON with a time.
 
 mod analysis;
+mod error;
 pub mod exchange;
+mod file;
+mod index;
+mod metrics;
+mod moment;
+mod nested;
+mod query;
+mod reader;
 mod record;
+mod rollup;
+mod state;
+mod store;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     analysis::{Analysis, Analyzer, Window},
-    record::{Record, Seen},
+    error::Error,
+    metrics::METRICS,
+    moment::{NotATime, parse_step, parse_time},
+    query::{Answer, Answered, Query},
+    reader::{Reader, Records, Stats},
+    record::{Record, Seen, encode},
+    store::Store,
 };
 use crate::problem::Problems;
 
