@@ -108,8 +108,18 @@ impl TimedLog {
             return Ok(0);
         }
         let room = if bytes > room { room / 10 * 9 } else { room };
-        let shortened = self.shorten((records, bytes), Limits { records: most, bytes: room });
-        self.not_before = if shortened.is_ok() { 0 } else { records + most / 100 + 1 };
+        let shortened = self.shorten(
+            (records, bytes),
+            Limits {
+                records: most,
+                bytes: room,
+            },
+        );
+        self.not_before = if shortened.is_ok() {
+            0
+        } else {
+            records + most / 100 + 1
+        };
         shortened
     }
 
@@ -190,11 +200,7 @@ impl TimedLog {
         Ok(places)
     }
 
-    fn write_merged(
-        &mut self,
-        there: &[Place],
-        added: &[Line],
-    ) -> Result<(), durable::Error> {
+    fn write_merged(&mut self, there: &[Place], added: &[Line]) -> Result<(), durable::Error> {
         let index = lock(&self.shared).file(self.which).index.take();
         let mut fresh = FileState {
             bytes: self.log.beginning(),
