@@ -71,7 +71,9 @@ fn one_life(folder: &Path, first: i64, round: u64) -> Vec<i64> {
         .spawn()
         .expect("the test starts itself");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let number = |line: std::io::Result<String>| line.ok()?.strip_prefix("acknowledged ")?.parse().ok();
+    let number = |line: std::io::Result<String>| -> Option<i64> {
+        line.ok()?.strip_prefix("acknowledged ")?.parse().ok()
+    };
     let mut acknowledged = Vec::new();
     // So many records, and then some hundred microseconds of work that does not line up with them.
     let (records, pause) = (noise >> 58, Duration::from_micros(noise >> 20 & 1023));
