@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::{
     Error,
     index::Index,
-    record::time_of,
+    record::{end_of, time_of},
     state::{FileState, Pieces, Shared, StreamState, Which, lock},
 };
 use crate::durable::{self, Disk, Format, Log};
@@ -108,8 +108,18 @@ impl TimedLog {
             return Ok(0);
         }
         let room = if bytes > room { room / 10 * 9 } else { room };
-        let shortened = self.shorten((records, bytes), Limits { records: most, bytes: room });
-        self.not_before = if shortened.is_ok() { 0 } else { records + most / 100 + 1 };
+        let shortened = self.shorten(
+            (records, bytes),
+            Limits {
+                records: most,
+                bytes: room,
+            },
+        );
+        self.not_before = if shortened.is_ok() {
+            0
+        } else {
+            records + most / 100 + 1
+        };
         shortened
     }
 
@@ -162,8 +172,9 @@ impl TimedLog {
         if added.is_empty() {
             return Ok(());
         }
-        added.sort_by_key(|line| line.at);
-        there.sort_by_key(|place| place.at);
+        // The last row of a roll-up has to be the one that got furthest: reading goes on from there at the next start.
+        added.sort_by_cached_key(|line| (line.at, end_of(&line.bytes)));
+        there.sort_by_key(|place| (place.at, place.to));
         Ok(self.write_merged(&there, added)?)
     }
 
@@ -182,6 +193,7 @@ impl TimedLog {
             line.push(b'\n');
             places.extend(time_of(&line).map(|at| Place {
                 at,
+                to: end_of(&line),
                 start,
                 bytes: line.len(),
                 hash: hash(&line),
@@ -190,11 +202,7 @@ impl TimedLog {
         Ok(places)
     }
 
-    fn write_merged(
-        &mut self,
-        there: &[Place],
-        added: &[Line],
-    ) -> Result<(), durable::Error> {
+    fn write_merged(&mut self, there: &[Place], added: &[Line]) -> Result<(), durable::Error> {
         let index = lock(&self.shared).file(self.which).index.take();
         let mut fresh = FileState {
             bytes: self.log.beginning(),
@@ -210,7 +218,9 @@ impl TimedLog {
                 file.write_all(bytes)
             };
             for place in there {
-                while let Some(line) = added.next_if(|line| line.at < place.at) {
+                while let Some(line) =
+                    added.next_if(|line| (line.at, end_of(&line.bytes)) < (place.at, place.to))
+                {
                     put(&line.bytes, line.at)?;
                 }
                 let source = source.as_mut().ok_or(io::ErrorKind::NotFound)?;
@@ -246,6 +256,7 @@ impl TimedLog {
 /// Where a line stands.
 struct Place {
     at: Timestamp,
+    to: Option<Timestamp>,
     start: u64,
     bytes: usize,
     hash: u64,

@@ -23,7 +23,11 @@ const fn desc(name: &'static str, kind: Kind, help: &'static str) -> Desc {
     }
 }
 
-const RECORDS: Desc = desc("netkestrel_history_records", Kind::Gauge, "Records in the history store.");
+const RECORDS: Desc = desc(
+    "netkestrel_history_records",
+    Kind::Gauge,
+    "Records in the history store.",
+);
 const LIMIT: Desc = desc(
     "netkestrel_history_records_limit",
     Kind::Gauge,
@@ -34,7 +38,11 @@ const SIZE: Desc = desc(
     Kind::Gauge,
     "Size of the store on disk.",
 );
-const APPENDS: Desc = desc("netkestrel_history_appends_total", Kind::Counter, "Records appended.");
+const APPENDS: Desc = desc(
+    "netkestrel_history_appends_total",
+    Kind::Counter,
+    "Records appended.",
+);
 const PRUNED: Desc = desc(
     "netkestrel_history_pruned_records_total",
     Kind::Counter,
@@ -136,7 +144,11 @@ impl Telemetry {
             (&PRUNED, |counts| Some(counts.pruned.load(Relaxed) as f64)),
             (&FAILURES, |counts| Some(counts.failures.load(Relaxed) as f64)),
             (&LAST_WRITE, |counts| {
-                counts.last_write.lock().unwrap_or_else(PoisonError::into_inner).map(unix)
+                counts
+                    .last_write
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .map(unix)
             }),
         ];
         let name = |stream: Stream| [SmolStr::new_static(stream.name())];

@@ -73,7 +73,16 @@ mod tests {
         ] {
             assert_eq!(parse_time(text, now).expect(text).to_string(), expected, "{text}");
         }
-        for text in ["", "yesterday", "24h", "2026-11-25", "nan", "inf", "1e300", "-999999999h"] {
+        for text in [
+            "",
+            "yesterday",
+            "24h",
+            "2026-11-25",
+            "nan",
+            "inf",
+            "1e300",
+            "-999999999h",
+        ] {
             assert!(parse_time(text, now).is_err(), "{text}");
         }
     }

@@ -20,6 +20,9 @@ use crate::figures::Unit;
 /// More points than this are never given.
 const MOST_POINTS: usize = 10_000;
 
+/// Steps in seconds from which one is taken where none is given, or too short a one.
+const NICE: [i64; 11] = [1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300];
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
@@ -29,8 +32,8 @@ pub struct Query {
     pub from: Timestamp,
     /// Up to when, included.
     pub to: Timestamp,
-    /// Length of a bucket; the shortest that `max_points` allows unless given. It is rounded up to whole seconds, from
-    /// 5 minutes on to a multiple of them, and likewise from an hour and from a day on.
+    /// Length of a bucket; the shortest of some round ones that `max_points` allows unless given. It is rounded up to
+    /// whole seconds, from 5 minutes on to a multiple of them, and likewise from an hour and from a day on.
     pub step: Option<Duration>,
     /// Points in each series at most; of the stream `alerts`, transitions.
     pub max_points: usize,
@@ -58,14 +61,22 @@ impl Query {
     /// Seconds from bucket to bucket.
     fn step_seconds(&self) -> i64 {
         let points = i64::try_from(self.max_points.clamp(1, MOST_POINTS)).unwrap_or(i64::MAX);
+        let fits = |step: &i64| points == 1 || buckets(self.from, self.to, *step) <= points;
         let asked = self.step.map_or(1, |step| {
             let whole = step.as_secs() + u64::from(step.subsec_nanos() > 0);
-            i64::try_from(whole).unwrap_or(i64::MAX / 4)
+            i64::try_from(whole).unwrap_or(i64::MAX / 4).max(1)
         });
+        if let Some(step) = Some(round_up(asked)).filter(fits) {
+            return step;
+        }
+        let mut steps = NICE.into_iter().filter(|step| *step > asked);
+        if let Some(step) = steps.find(fits) {
+            return step;
+        }
         let span = self.to.as_second().saturating_sub(self.from.as_second()).max(0);
-        let mut step = round_up(asked.max(span / points).max(1));
+        let mut step = round_up(asked.max(span / points).max(LEVELS[0].0));
         // Aligned buckets stand out at both ends of the stretch.
-        while buckets(self.from, self.to, step) > points && points > 1 {
+        while !fits(&step) {
             step = round_up(step + 1);
         }
         step
@@ -75,7 +86,10 @@ impl Query {
 /// The next length that a level can give.
 fn round_up(step: i64) -> i64 {
     let levels = LEVELS.iter().rev();
-    let unit = levels.map(|(unit, _)| *unit).find(|unit| step >= *unit).unwrap_or(1);
+    let unit = levels
+        .map(|(unit, _)| *unit)
+        .find(|unit| step >= *unit)
+        .unwrap_or(1);
     step.saturating_add(unit - 1) / unit * unit
 }
 
@@ -179,7 +193,11 @@ impl Reader {
             let mut found = Found::new(query, step);
             // Under one lock, so that a bucket is either in progress or in the file.
             let file = level.and_then(|level| state.rollups.get(level));
-            let from = if file.is_some() { floor(query.from, step) } else { query.from };
+            let from = if file.is_some() {
+                floor(query.from, step)
+            } else {
+                query.from
+            };
             let pieces = file.unwrap_or(&state.records).view(&*self.disk, from, query.to)?;
             if let Some(level) = level {
                 found.in_progress(&state, level);
@@ -224,7 +242,11 @@ impl<'a> Found<'a> {
 
     /// Rows that are not in the file of this level.
     fn in_progress(&mut self, state: &StreamState, level: usize) {
-        let live = state.levels.iter().take(level + 1).filter_map(|level| level.live.as_ref());
+        let live = state
+            .levels
+            .iter()
+            .take(level + 1)
+            .filter_map(|level| level.live.as_ref());
         let waiting = state.levels.get(level).map(|level| level.waiting.iter());
         for row in waiting.into_iter().flatten().chain(live) {
             self.row(row);

@@ -23,11 +23,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn store(runs: impl IntoIterator<Item = (i64, Observed)>) -> Store {
-    let store = Store::open(
-        Arc::new(Volatile::default()),
-        Path::new("/d"),
-        &Config::default(),
-    );
+    let store = Store::open(Arc::new(Volatile::default()), Path::new("/d"), &Config::default());
     for (second, observed) in runs {
         let batch = Batch {
             collector: "system",
@@ -51,7 +47,11 @@ fn store(runs: impl IntoIterator<Item = (i64, Observed)>) -> Store {
 
 #[test]
 fn an_answer_is_as_documented() {
-    let store = store([(0, Observed::Value(0.5)), (20, Observed::Value(0.25)), (90, Observed::Missing(Missing::NoSample))]);
+    let store = store([
+        (0, Observed::Value(0.5)),
+        (20, Observed::Value(0.25)),
+        (90, Observed::Missing(Missing::NoSample)),
+    ]);
     let mut query = Query::new(Stream::System, at(0), at(120));
     query.step = Some(Duration::from_secs(60));
     let answer = store.reader().query(&query).expect("answered");
@@ -71,7 +71,7 @@ fn steps_are_those_that_a_level_gives_and_the_points_allow() {
     for (span, step, points, expected) in [
         (day, None, 300, 300),
         (day, Some(7), 300, 300),
-        (3600, None, 300, 13),
+        (3600, None, 300, 15),
         (3600, Some(60), 300, 60),
         (day, Some(400), 300, 600),
         (7 * day, None, 300, 2100),
@@ -116,7 +116,9 @@ fn rollups_answer_where_the_records_do_not_reach_back() {
         store.append(&batch).expect("recorded");
     }
     let counted = |from| {
-        let answer = store.reader().query(&Query::new(Stream::System, at(from), at(7200)));
+        let answer = store
+            .reader()
+            .query(&Query::new(Stream::System, at(from), at(7200)));
         let answer = answer.expect("answered");
         let count: u64 = answer.series[0].points.iter().map(|point| point.count).sum();
         (answer.step_seconds, count)
@@ -128,11 +130,19 @@ fn rollups_answer_where_the_records_do_not_reach_back() {
 #[test]
 fn a_course_finds_the_stream_of_its_signal() {
     let store = store((0..60).map(|run| (run * 60, Observed::Value(run as f64))));
-    let course = store.reader().course("cpu_usage_ratio", "", (at(0), at(3599)), 60);
+    let course = store
+        .reader()
+        .course("cpu_usage_ratio", "", (at(0), at(3599)), 60);
     let course = course.expect("read");
     assert_eq!(course.len(), 60);
     assert_eq!(course[59], (at(3540), 59.0, 59.0, 59.0));
-    assert!(store.reader().course("none", "", (at(0), at(9)), 60).expect("read").is_empty());
+    assert!(
+        store
+            .reader()
+            .course("none", "", (at(0), at(9)), 60)
+            .expect("read")
+            .is_empty()
+    );
 }
 
 #[test]

@@ -125,7 +125,9 @@ impl Reader {
             let answer = self.query(&query)?;
             if let Some(series) = answer.series.into_iter().next() {
                 let points = series.points.iter();
-                return Ok(points.map(|point| (point.at, point.min, point.mean, point.max)).collect());
+                return Ok(points
+                    .map(|point| (point.at, point.min, point.mean, point.max))
+                    .collect());
             }
         }
         Ok(Vec::new())
@@ -137,7 +139,8 @@ impl Reader {
         let stats = Stream::ALL.map(|stream| {
             let state = lock(self.shared(stream));
             let rollups = state.rollups.iter();
-            let (bytes, corrupt) = rollups.fold((0, 0), |sum, file| (sum.0 + file.bytes, sum.1 + file.corrupt));
+            let (bytes, corrupt) =
+                rollups.fold((0, 0), |sum, file| (sum.0 + file.bytes, sum.1 + file.corrupt));
             Stats {
                 stream,
                 records: state.records.records,

@@ -161,7 +161,10 @@ fn line(at: Timestamp, elapsed: Option<Duration>, seen: &mut [Item<'_>]) -> Vec<
 
 /// Writes a string of JSON.
 pub(super) fn quote(text: &mut String, plain: &str) {
-    if plain.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+    if plain
+        .bytes()
+        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+    {
         text.push('"');
         text.push_str(plain);
         text.push('"');
@@ -248,7 +251,8 @@ fn quoted(text: &[u8]) -> Option<(Timestamp, &[u8])> {
 /// Time as files keep it: whole milliseconds, cut off.
 pub(super) fn kept(at: Timestamp) -> Timestamp {
     let excess = at.as_nanosecond().rem_euclid(1_000_000);
-    at.checked_sub(SignedDuration::from_nanos_i128(excess)).unwrap_or(at)
+    at.checked_sub(SignedDuration::from_nanos_i128(excess))
+        .unwrap_or(at)
 }
 
 #[cfg(test)]

@@ -31,7 +31,11 @@ fn seen(signal: &str, subject: &str, observed: Observed) -> Seen {
 #[test]
 fn a_line_is_as_documented() {
     let record = record(vec![
-        seen("network_receive_bytes_per_second", "eth0", Observed::Value(1250.5)),
+        seen(
+            "network_receive_bytes_per_second",
+            "eth0",
+            Observed::Value(1250.5),
+        ),
         seen("cpu_usage_ratio", "", Observed::Implausible(9e12)),
         seen(
             "network_receive_bytes_per_second",
@@ -51,7 +55,8 @@ fn a_line_is_as_documented() {
 #[test]
 fn every_reason_survives_and_unknown_forms_are_damage() {
     use Missing::{
-        CounterReset, FirstReading, LocalNetwork, NameResolution, NoPermission, NoSample, ReadFailed, Unsupported,
+        CounterReset, FirstReading, LocalNetwork, NameResolution, NoPermission, NoSample, ReadFailed,
+        Unsupported,
     };
     for why in [
         FirstReading,
@@ -70,7 +75,12 @@ fn every_reason_survives_and_unknown_forms_are_damage() {
         let line = format!("{{\"t\":\"2026-11-25T11:00:00Z\",\"r\":{{\"a\":{{\"b\":{form}}}}}}}");
         assert!(Record::decode(line.as_bytes()).is_err(), "{form}");
     }
-    for line in ["{}", "", "{\"t\":\"2026-11-25T11:00:00Z\"}", "{\"t\":\"x\",\"r\":{}}"] {
+    for line in [
+        "{}",
+        "",
+        "{\"t\":\"2026-11-25T11:00:00Z\"}",
+        "{\"t\":\"x\",\"r\":{}}",
+    ] {
         assert!(Record::decode(line.as_bytes()).is_err(), "{line}");
     }
 }
@@ -88,11 +98,14 @@ fn a_replayed_record_is_as_old_as_it_is() {
     let batch = record.batch("network", &[&USAGE], now);
     assert_eq!(now.instant - batch.at.instant, Duration::from_secs(3600));
     assert_eq!((batch.at.wall, batch.readings.len()), (record.at, 1));
-    assert_eq!(encode(&batch), Record {
-        readings: record.readings[..1].to_vec(),
-        ..record
-    }
-    .encode());
+    assert_eq!(
+        encode(&batch),
+        Record {
+            readings: record.readings[..1].to_vec(),
+            ..record
+        }
+        .encode()
+    );
 }
 
 proptest! {

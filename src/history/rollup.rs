@@ -134,7 +134,11 @@ impl Row {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut text = String::with_capacity(1024);
         // Writing to a string cannot fail.
-        let _ = write!(text, "{{\"t\":\"{}\",\"to\":\"{:.3}\",\"r\":{{", self.start, self.to);
+        let _ = write!(
+            text,
+            "{{\"t\":\"{}\",\"to\":\"{:.3}\",\"r\":{{",
+            self.start, self.to
+        );
         for (place, (signal, subjects)) in self.series.iter().enumerate() {
             text.push_str(if place > 0 { "}," } else { "" });
             quote(&mut text, signal);
@@ -195,6 +199,18 @@ pub(super) fn absorb<'a>(levels: &mut [Level], at: Timestamp, items: impl Iterat
 pub(super) fn absorb_row(levels: &mut [Level], below: &Row, level: usize) {
     if let Some((_, row)) = open(levels, below.start, level) {
         row.merge(below);
+    }
+}
+
+/// Ends all buckets in progress, finest first.
+pub(super) fn end(levels: &mut [Level]) {
+    let mut place = 0;
+    while let Some(level) = levels.get_mut(place) {
+        place += 1;
+        if let Some(ended) = level.live.take() {
+            level.waiting.push(ended.clone());
+            absorb_row(levels, &ended, place);
+        }
     }
 }
 

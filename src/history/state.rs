@@ -55,7 +55,12 @@ impl FileState {
     }
 
     /// The file, opened, and what to read of it for these times; `None` where there is no file.
-    pub(super) fn view(&self, disk: &dyn Disk, from: Timestamp, to: Timestamp) -> Result<Option<Pieces>, Error> {
+    pub(super) fn view(
+        &self,
+        disk: &dyn Disk,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Option<Pieces>, Error> {
         let pieces = self.index.as_ref().map(|index| index.pieces(from, to));
         if pieces.as_ref().is_some_and(Vec::is_empty) {
             return Ok(None);
@@ -109,7 +114,11 @@ impl StreamState {
     pub(super) fn load(&mut self, disk: &dyn Disk, stream: Stream) -> Result<(), Error> {
         let mut mark = None;
         for level in (0..levels_of(stream)).rev() {
-            let path = self.rollups.get(level).map(|file| file.path.clone()).unwrap_or_default();
+            let path = self
+                .rollups
+                .get(level)
+                .map(|file| file.path.clone())
+                .unwrap_or_default();
             let scanned = scan(disk, &path, format(stream, Which::Rollup(level)), mark)?;
             let mut corrupt = 0;
             each_line(disk, &path, scanned.tail, |line| match Row::decode(line) {

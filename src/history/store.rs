@@ -17,7 +17,7 @@ use super::{
     metrics::{Counts, Telemetry},
     reader::FOLDER,
     record::{Item, encode, kept},
-    rollup::{LEVELS, Level, absorb},
+    rollup::{LEVELS, Level, absorb, end},
     state::{Shared, StreamState, Which, format, levels_of, lock},
 };
 use crate::{
@@ -109,7 +109,9 @@ impl Store {
         &self,
         transitions: impl IntoIterator<Item = (Timestamp, &'a Value)>,
     ) -> Result<u64, Error> {
-        let lines = transitions.into_iter().map(|(at, value)| transition_line(at, value));
+        let lines = transitions
+            .into_iter()
+            .map(|(at, value)| transition_line(at, value));
         let lines = lines.collect();
         let counts = self.telemetry.of(Stream::Alerts);
         self.with(Stream::Alerts, |writer| writer.import(lines, counts))
@@ -132,7 +134,9 @@ impl Store {
         self.with(stream, |writer| {
             let line = std::slice::from_ref(line);
             let at = line.first().map(|line| line.at).unwrap_or_default();
-            writer.records.append(line, |state| sum_up(&mut state.levels, at))?;
+            writer
+                .records
+                .append(line, |state| sum_up(&mut state.levels, at))?;
             counts.appends.fetch_add(1, Relaxed);
             counts.written(at);
             // The record is safe, whatever becomes of this.
@@ -141,7 +145,9 @@ impl Store {
             }
             Ok(())
         })?;
-        self.telemetry.write_seconds.observe(began.elapsed().as_secs_f64());
+        self.telemetry
+            .write_seconds
+            .observe(began.elapsed().as_secs_f64());
         Ok(())
     }
 
@@ -217,7 +223,9 @@ fn is_of_another_file(error: &Error) -> bool {
 }
 
 fn reason(error: &Error) -> String {
-    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
+    std::error::Error::source(error)
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 fn transition_line(at: Timestamp, transition: &Value) -> Line {
@@ -302,9 +310,9 @@ impl Writer {
                     absorb(&mut levels, line.at, record.readings.iter().map(Item::of_record));
                 }
             }
+            end(&mut levels);
             for (level, log) in levels.iter_mut().zip(&mut self.rollups) {
-                let rows = level.waiting.drain(..).chain(level.live.take());
-                let mut rows = rows.map(|row| row_line(&row)).collect();
+                let mut rows = level.waiting.drain(..).map(|row| row_line(&row)).collect();
                 log.merge(&mut rows)?;
             }
         }

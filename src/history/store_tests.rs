@@ -54,7 +54,9 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn times(store: &Store) -> Vec<i64> {
-    let records = store.reader().records(Stream::Bandwidth, Timestamp::MIN, Timestamp::MAX);
+    let records = store
+        .reader()
+        .records(Stream::Bandwidth, Timestamp::MIN, Timestamp::MAX);
     let records = records.expect("readable");
     records.map(|record| record.at.as_second() - BEGIN).collect()
 }
@@ -75,8 +77,15 @@ fn counted(store: &Store, step: u64) -> u64 {
 
 fn metric(store: &Store, name: &str, stream: &str) -> f64 {
     let families = store.families();
-    let family = families.iter().find(|family| family.desc.name == name).expect("described");
-    let point = family.points.iter().find(|point| point.labels[0] == stream).expect("set");
+    let family = families
+        .iter()
+        .find(|family| family.desc.name == name)
+        .expect("described");
+    let point = family
+        .points
+        .iter()
+        .find(|point| point.labels[0] == stream)
+        .expect("set");
     match point.value {
         Number::Number(number) => number,
         Number::Histogram(_) => f64::NAN,
@@ -92,7 +101,7 @@ fn news_and_unknown_collectors_are_not_recorded() {
     let mut other = batch(0, 1.0);
     other.collector = "packets";
     store.append(&other).expect("passed over");
-    assert_eq!(times(&store), []);
+    assert!(times(&store).is_empty());
     store.append(&batch(0, 1.0)).expect("recorded");
     assert_eq!(times(&store), [0]);
 }
@@ -108,10 +117,19 @@ fn the_clean_up_begins_at_a_tenth_more_and_leaves_the_limit() {
     store.append(&batch(110, 1.0)).expect("recorded");
     assert_eq!(stats(&store).records, 100);
     assert_eq!(times(&store), (11..=110).collect::<Vec<_>>());
-    assert_eq!(metric(&store, "netkestrel_history_pruned_records_total", "bandwidth"), 11.0);
-    assert_eq!(metric(&store, "netkestrel_history_appends_total", "bandwidth"), 111.0);
+    assert_eq!(
+        metric(&store, "netkestrel_history_pruned_records_total", "bandwidth"),
+        11.0
+    );
+    assert_eq!(
+        metric(&store, "netkestrel_history_appends_total", "bandwidth"),
+        111.0
+    );
     let reopened = open(&disk, 100);
-    assert_eq!((times(&reopened), stats(&reopened)), (times(&store), stats(&store)));
+    assert_eq!(
+        (times(&reopened), stats(&reopened)),
+        (times(&store), stats(&store))
+    );
     assert_eq!(stats(&store).oldest, Some(at(11)));
 }
 
@@ -189,7 +207,10 @@ fn a_clock_set_back_loses_nothing_and_the_future_is_not_shown() {
         let answer = store.reader().query(&query).expect("answered");
         let counts: Vec<_> = answer.series[0].points.iter().map(|point| point.count).collect();
         assert_eq!(counts, [300, 100]);
-        let now = store.reader().records(Stream::Bandwidth, at(0), at(400)).expect("readable");
+        let now = store
+            .reader()
+            .records(Stream::Bandwidth, at(0), at(400))
+            .expect("readable");
         assert_eq!(now.count(), 400);
     }
 }
@@ -199,16 +220,35 @@ fn a_full_disk_costs_what_came_meanwhile_and_recording_resumes() {
     let disk = Volatile::default();
     let store = open(&disk, 100);
     store.append(&batch(0, 1.0)).expect("recorded");
-    for refusal in [None, Some(io::ErrorKind::ReadOnlyFilesystem), Some(io::ErrorKind::PermissionDenied)] {
+    for refusal in [
+        None,
+        Some(io::ErrorKind::ReadOnlyFilesystem),
+        Some(io::ErrorKind::PermissionDenied),
+    ] {
         disk.limit(refusal.is_none().then_some(10));
         disk.refuse(refusal);
         let error = store.append(&batch(1, 1.0)).expect_err("cannot be written");
-        assert!(matches!(error, Error::Write { stream: Stream::Bandwidth, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::Write {
+                    stream: Stream::Bandwidth,
+                    ..
+                }
+            ),
+            "{error}"
+        );
         disk.limit(None);
         disk.refuse(None);
     }
-    assert_eq!(metric(&store, "netkestrel_history_write_failures_total", "bandwidth"), 3.0);
-    assert_eq!(metric(&store, "netkestrel_history_write_failures_total", "system"), 0.0);
+    assert_eq!(
+        metric(&store, "netkestrel_history_write_failures_total", "bandwidth"),
+        3.0
+    );
+    assert_eq!(
+        metric(&store, "netkestrel_history_write_failures_total", "system"),
+        0.0
+    );
     store.append(&batch(2, 1.0)).expect("recorded");
     assert_eq!(times(&store), [0, 2]);
     assert_eq!(times(&open(&disk, 100)), [0, 2]);
@@ -222,7 +262,13 @@ fn a_newer_file_is_left_alone_and_the_other_streams_go_on() {
     let store = open(&disk, 100);
     let error = store.append(&batch(0, 1.0)).expect_err("of a newer version");
     assert!(
-        matches!(&error, Error::Write { source: durable::Error::Newer { .. }, .. }),
+        matches!(
+            &error,
+            Error::Write {
+                source: durable::Error::Newer { .. },
+                ..
+            }
+        ),
         "{error}"
     );
     let mut system = batch(0, 1.0);
@@ -252,7 +298,10 @@ fn damaged_lines_are_counted_and_kept_aside_when_the_file_is_rewritten() {
         disk.content(path("bandwidth.jsonl.damaged")),
         b"\0\0\0\xff\n{\"t\":\"2026-11-25T11:0\n"
     );
-    assert_eq!(metric(&store, "netkestrel_history_corrupt_records_total", "bandwidth"), 2.0);
+    assert_eq!(
+        metric(&store, "netkestrel_history_corrupt_records_total", "bandwidth"),
+        2.0
+    );
     assert_eq!(stats(&open(&disk, 100)).corrupt, 0, "they are elsewhere now");
 }
 
@@ -271,13 +320,18 @@ fn transitions_come_back_newest_last() {
     let store = open(&Volatile::default(), 100);
     for second in 0..5 {
         let transition = serde_json::json!({"rule": "cpu", "t": "not this", "n": second});
-        store.append_transition(at(second), &transition).expect("recorded");
+        store
+            .append_transition(at(second), &transition)
+            .expect("recorded");
     }
     let mut query = Query::new(Stream::Alerts, at(0), at(3));
     query.max_points = 2;
     let answer = store.reader().query(&query).expect("answered");
     let transitions = answer.transitions.expect("of alerts");
-    let numbers: Vec<_> = transitions.iter().map(|transition| transition["n"].as_i64()).collect();
+    let numbers: Vec<_> = transitions
+        .iter()
+        .map(|transition| transition["n"].as_i64())
+        .collect();
     assert_eq!(numbers, [Some(2), Some(3)]);
     assert_eq!(transitions[0]["t"], "2026-11-25T10:00:02.000Z");
     assert_eq!(transitions[0]["rule"], "cpu");
@@ -294,7 +348,10 @@ fn an_import_goes_where_its_times_belong_and_a_second_one_adds_nothing() {
         .map(|run| Record::decode(encode(&batch(-run * 300, 2.0)).trim_ascii()).expect("decodes"))
         .collect();
     assert_eq!(store.import(Stream::Bandwidth, &old[..50]).expect("imported"), 50);
-    assert_eq!(store.import(Stream::Bandwidth, &old[..50]).expect("nothing new"), 0);
+    assert_eq!(
+        store.import(Stream::Bandwidth, &old[..50]).expect("nothing new"),
+        0
+    );
     assert_eq!(times(&store)[..2], [-15_000, -14_700]);
     assert_eq!(store.import(Stream::Bandwidth, &old).expect("imported"), 150);
     assert_eq!(stats(&store).records, 150, "the newest are kept");
