@@ -137,7 +137,7 @@ fn subjects(rule: &Rule) -> String {
     }
     // Names come from a file that may hold anything.
     text.chars()
-        .flat_map(|c| c.is_control().then_some('?').or(Some(c)))
+        .map(|c| if c.is_control() { '?' } else { c })
         .collect()
 }
 
@@ -148,9 +148,10 @@ fn why(one: &Explained) -> String {
         Origin::Replaced => "your file, not the built-in one".to_owned(),
         Origin::Moved { by } => format!("built-in, moved by {by}"),
     };
-    match one.enabled {
-        true => origin,
-        false => format!("off ({origin})"),
+    if one.enabled {
+        origin
+    } else {
+        format!("off ({origin})")
     }
 }
 
