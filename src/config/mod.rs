@@ -202,6 +202,23 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_can_name_every_signal() {
+        let signals = collectors::signals();
+        for signal in &signals {
+            assert!(collectors::collector_of(signal.name).is_some(), "{}", signal.name);
+            let rule = rules::Rule {
+                levels: rules::Levels::new(&[(rules::Severity::Low, 0.5)]),
+                ..rules::Rule::new("own", signal.name)
+            };
+            let mut problems = Problems::new();
+            rules::Config::from(vec![rule]).validate(&signals, &mut problems);
+            assert_eq!(problems.into_vec(), [], "{}", signal.name);
+        }
+        assert_eq!(collectors::collector_of("ping_rtt_seconds"), Some("devices"));
+        assert_eq!(collectors::collector_of("no_such_signal"), None);
+    }
+
+    #[test]
     fn the_default_rules_give_the_default_limits_of_health() {
         assert_eq!(Config::default().health_limits(), HealthLimits::default());
     }

@@ -30,6 +30,8 @@ pub(super) fn validate(rule: &Rule, all: &[Rule], problems: &mut Problems) {
         for (index, by) in rule.unless.iter().enumerate() {
             let message = if !all.iter().any(|other| other.name == *by) {
                 unknown(by, all)
+            } else if *by == rule.name {
+                "a rule cannot explain itself; accepted: other rules".to_owned()
             } else if leads_to(by, &rule.name, all) {
                 format!(
                     "`{by}` is itself silent while `{}` fires; accepted: no circles",

@@ -116,9 +116,12 @@ impl Climb {
 
     /// Where someone was who climbed up to `severity` since then.
     pub(super) fn resumed(ladder: &[Rung], severity: Severity, since: Now) -> Self {
-        let step = |rung: &Rung| match rung.severity <= severity {
-            true => Step::Held { from: since },
-            false => Step::Below,
+        let step = |rung: &Rung| {
+            if rung.severity <= severity {
+                Step::Held { from: since }
+            } else {
+                Step::Below
+            }
         };
         Self {
             steps: ladder.iter().map(step).collect(),

@@ -38,6 +38,9 @@ pub(super) fn pending(signal: &Signal, value: f64, stand: &Stand, hold: Duration
         Unit::Up => state(signal, value),
         unit => measured(signal, unit, value, &stand.rung),
     };
+    if stand.lasts.as_secs() == 0 {
+        return format!("{what}, not yet for {}", time(hold));
+    }
     format!("{what} for {} of {}", time(stand.lasts), time(hold))
 }
 
@@ -77,14 +80,16 @@ fn lasting(lasts: Duration) -> String {
 }
 
 /// A level or a clear value as people write it: `90 %`, not `90.0 %`.
+#[must_use]
 pub fn limit(unit: Unit, value: f64) -> String {
     tidy(&unit.show(value))
 }
 
 /// A time without the part that says nothing: `10 min`, not `10 min 0 s`.
+#[must_use]
 pub fn time(time: Duration) -> String {
     // A reading that comes a moment early would show as 9 min 59 s.
-    let whole = Duration::from_secs(time.as_secs_f64().round() as u64);
+    let whole = Duration::from_secs((time + Duration::from_millis(500)).as_secs());
     let text = figures::since(whole);
     let idle = [" 0 s", " 0 min", " 0 h"];
     let short = idle.into_iter().find_map(|end| text.strip_suffix(end));
@@ -93,9 +98,10 @@ pub fn time(time: Duration) -> String {
 
 fn tidy(text: &str) -> String {
     let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
-    let number = match number.contains('.') {
-        true => number.trim_end_matches('0').trim_end_matches('.'),
-        false => number,
+    let number = if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
     };
     format!("{number} {unit}").trim_end().to_owned()
 }
@@ -171,11 +177,13 @@ mod tests {
 
     #[test]
     fn a_pending_one_says_how_long_of_how_long() {
-        let stand = stand(0.8, 0.75, Direction::Above, 120);
         let hold = Duration::from_mins(10);
-        assert_eq!(
-            pending(&CPU, 0.85, &stand, hold),
-            "CPU usage is 85.0 %, above 80 % for 2 min of 10 min"
-        );
+        for (lasts, expected) in [
+            (0, "CPU usage is 85.0 %, above 80 %, not yet for 10 min"),
+            (120, "CPU usage is 85.0 %, above 80 % for 2 min of 10 min"),
+        ] {
+            let stand = stand(0.8, 0.75, Direction::Above, lasts);
+            assert_eq!(pending(&CPU, 0.85, &stand, hold), expected);
+        }
     }
 }

@@ -47,12 +47,16 @@ fn no_such_name(_: &str) -> io::Result<Vec<SocketAddr>> {
 
 /// Runs the collector with `config` while `story` looks at it.
 fn watch_devices(config: &Config, story: impl AsyncFnOnce(&Arc<Collector>)) {
+    watch_in(&Context::default(), config, story);
+}
+
+fn watch_in(context: &Context, config: &Config, story: impl AsyncFnOnce(&Arc<Collector>)) {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let collector = Arc::new(Collector::with_look_up(config, &Context::default(), no_such_name));
+        let collector = Arc::new(Collector::with_look_up(config, context, no_such_name));
         let (stop, stopped) = watch::channel(false);
         let background = Arc::clone(&collector)
             .background(stopped)
@@ -178,6 +182,34 @@ fn a_tcp_check_needs_no_privilege() {
     watch_devices(&config, async |collector| {
         let view = until(collector, "127.0.0.1", |view| view.status == Status::Up).await;
         assert!(view.last_rtt.is_some());
+    });
+}
+
+/// The port refuses from the start: three misses, 1 s apart, long before the next interval run.
+#[test]
+fn a_device_that_is_down_is_told_at_once() {
+    let mut config = config(&["127.0.0.1"]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    config.targets[0].check = Check::Tcp;
+    config.targets[0].port = Some(listener.local_addr().expect("bound").port());
+    config.interval = HumanDuration::secs(600);
+    drop(listener);
+    let (news, mut told) = News::channel(8);
+    let context = Context {
+        news,
+        ..Context::default()
+    };
+    watch_in(&context, &config, async |_| {
+        let batch = timeout(DEADLINE, told.recv())
+            .await
+            .expect("in time")
+            .expect("open");
+        assert_eq!((batch.collector, batch.scope), (NAME, Scope::News));
+        let readings = batch.readings.iter();
+        let read: Vec<_> = readings
+            .map(|r| (r.signal.name, r.subject.as_str(), r.observed.value()))
+            .collect();
+        assert_eq!(read, [("device_up", "127.0.0.1", Some(0.0))]);
     });
 }
 

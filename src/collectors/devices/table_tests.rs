@@ -362,3 +362,56 @@ fn a_dead_device_is_down_within_the_timeout_and_three_seconds() {
         }
     }
 }
+
+/// Lets the probe that is due next end like this; what is told about it, by name and value.
+fn news_of(table: &mut Table, start: Now, outcome: &Outcome) -> Vec<(String, Option<f64>)> {
+    let (mut orders, mut now) = (Vec::new(), start);
+    while orders.is_empty() {
+        let next = table.next().expect("one device");
+        now = start.after(next - start.instant);
+        table.due(now, &mut orders);
+    }
+    for order in orders {
+        let event = Event {
+            id: order.id,
+            method: order.method,
+            what: What::Ended(outcome.clone()),
+        };
+        table.record(&event, now, &mut Vec::new());
+    }
+    let news = table.take_news().into_iter();
+    news.map(|news| (news.subject.to_string(), news.observed.value()))
+        .collect()
+}
+
+#[test]
+fn changes_are_told_once_when_they_are_certain() {
+    let start = Clock::System.now();
+    let mut table = Table::new(&config(&["192.0.2.1"]), start);
+    let told = |value| vec![("192.0.2.1".to_owned(), Some(value))];
+    let miss = Outcome::Missed(Miss::Timeout);
+    let answer = Outcome::Answered(Answer {
+        round_trip: Duration::from_millis(2),
+        hop_limit: None,
+    });
+    for (sentence, outcome, expected) in [
+        ("to be up at first is no news", &answer, vec![]),
+        ("one miss is a suspicion", &miss, vec![]),
+        ("as is a second", &miss, vec![]),
+        ("a third confirms it", &miss, told(0.0)),
+        ("once", &miss, vec![]),
+        ("it is back with one answer", &answer, told(1.0)),
+        ("once", &answer, vec![]),
+    ] {
+        assert_eq!(news_of(&mut table, start, outcome), expected, "{sentence}");
+    }
+}
+
+#[test]
+fn a_device_that_is_down_from_the_start_is_told_when_confirmed() {
+    let start = Clock::System.now();
+    let mut table = Table::new(&config(&["192.0.2.1"]), start);
+    let miss = Outcome::Missed(Miss::Timeout);
+    let told: Vec<usize> = (0..5).map(|_| news_of(&mut table, start, &miss).len()).collect();
+    assert_eq!(told, [0, 0, 1, 0, 0]);
+}

@@ -459,6 +459,28 @@ fn health_warns_of_a_lost_link_only() {
 }
 
 #[test]
+fn a_link_is_told_only_of_hardware_that_had_one() {
+    let mut off = down(eth0());
+    off.wanted = interface::Wanted::Down;
+    let tunnel = interface(link(9, "docker0", Kind::Virtual), 0, 0);
+    let runs = [
+        ("never up", Some(down(eth0())), None),
+        ("up", Some(eth0()), Some(Observed::Value(1.0))),
+        ("lost", Some(down(eth0())), Some(Observed::Value(0.0))),
+        ("not read", None, Some(Observed::Missing(Missing::ReadFailed))),
+        ("back", Some(eth0()), Some(Observed::Value(1.0))),
+        ("switched off", Some(off), None),
+    ];
+    let read = |link: &Option<Link>| Some(vec![interface(link.clone()?, 0, 0), tunnel.clone()]);
+    let mut bench = Bench::new(runs.iter().map(|(_, link, _)| read(link)).collect::<Vec<_>>());
+    for (sentence, _, expected) in runs {
+        let batch = bench.sample(1);
+        let told = ["eth0", "docker0"].map(|name| observed(&batch, "network_link_up", name));
+        assert_eq!(told, [expected, None], "{sentence}");
+    }
+}
+
+#[test]
 fn every_reading_is_of_a_declared_signal() {
     let mut bench = Bench::new([Some(vec![interface(fast_eth0(), 0, 0)])]);
     let batch = bench.sample(0);
