@@ -7,7 +7,8 @@
 //!   unless it fires again by then.
 //! - A rise in severity is told at once and takes an acknowledgement back; a fall is only recorded.
 //! - What begins too often is told once as flapping, then nothing until nothing changed for half the time.
-//! - Without a reading, and after a restart until the first finding, nothing is told of what fires.
+//! - Without a reading, and after a restart, a suspend or a leap of the clock until the first finding, nothing is told
+//!   of what fires.
 //! - An alert that another one explains stays as it is and is not told.
 
 use std::time::Duration;
@@ -27,6 +28,9 @@ use crate::{
     rules::{Finding, Verdict},
     sample::Family,
 };
+
+/// How far the two clocks may come apart between two steps.
+const LEAP: Duration = Duration::from_secs(10);
 
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -56,6 +60,8 @@ pub struct Engine {
     pub(super) saved: Saved,
     pub(super) counts: Counts,
     pub(super) revision: u64,
+    /// When the engine was last asked.
+    seen: Now,
 }
 
 impl Engine {
@@ -73,6 +79,7 @@ impl Engine {
             saved,
             counts: Counts::default(),
             revision: 0,
+            seen: now,
         }
     }
 
@@ -91,6 +98,7 @@ impl Engine {
     /// Takes in findings.
     pub fn apply(&mut self, findings: &[Finding], now: Now) -> Outcome {
         let mut outcome = Outcome::default();
+        self.notice_leap(now);
         for finding in findings {
             self.take(finding, &mut outcome);
         }
@@ -101,6 +109,7 @@ impl Engine {
     /// Does what is due by the clock: reminders, and what waited for the end of something.
     pub fn tick(&mut self, now: Now) -> Outcome {
         let mut outcome = Outcome::default();
+        self.notice_leap(now);
         self.settle(now.wall, &mut outcome);
         outcome
     }
@@ -174,6 +183,17 @@ impl Engine {
     pub fn families(&self) -> Vec<Family> {
         self.counts
             .families(self.saved.tracks.iter().filter_map(|track| track.alert.as_ref()))
+    }
+
+    /// After a suspend, or when the wall clock was set, nothing is known until the next finding.
+    fn notice_leap(&mut self, now: Now) {
+        let real = now.instant.saturating_duration_since(self.seen.instant);
+        let wall = Duration::try_from(now.wall.duration_since(self.seen.wall));
+        let apart = wall.map_or(Duration::MAX, |wall| wall.abs_diff(real));
+        if apart > LEAP {
+            self.saved.tracks.iter_mut().for_each(|track| track.heard = false);
+        }
+        self.seen = now;
     }
 
     fn take(&mut self, finding: &Finding, outcome: &mut Outcome) {
