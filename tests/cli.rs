@@ -239,17 +239,17 @@ fn what_this_version_does_not_do_is_a_note() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = file(
         dir.path(),
-        "notifiers: {webhook: {urls: [\"https://hook.example.org/hunter2\"]}}\n",
+        "notifiers: {alertmanager: {urls: [\"https://am.example.org/hunter2\"]}}\n",
     );
     let output = netkestrel(&["check-config", &path]);
     assert_eq!(code(&output), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
     assert!(
-        text.contains("note: this version does not call webhooks yet"),
+        text.contains("note: this version does not send to Alertmanager yet"),
         "{text}"
     );
     let printed = stdout(&netkestrel(&["print-config", "--config.file", &path]));
-    assert!(printed.contains("https://hook.example.org/<secret>"), "{printed}");
+    assert!(printed.contains("https://am.example.org/<secret>"), "{printed}");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 mod context;
 mod delivery;
+#[cfg(test)]
+mod fixture;
 mod message;
 mod metrics;
 mod outbox;

@@ -91,8 +91,12 @@ impl Lane {
                 Err(Failure::Permanent { reason, detail }) => {
                     self.recipients.remove(recipient);
                     error!(
-                        integration = self.notifier.integration(), recipient = shown(recipient), reason = reason.name(),
-                        detail, notices = parcel.keys.len(), "a notification was refused for good"
+                        integration = self.notifier.integration(),
+                        recipient = shown(recipient),
+                        reason = reason.name(),
+                        detail,
+                        notices = parcel.keys.len(),
+                        "a notification was refused for good"
                     );
                 }
                 Err(Failure::Transient {
@@ -166,7 +170,8 @@ pub(super) fn longest(messages: usize) -> Duration {
 fn shown(recipient: &str) -> String {
     if recipient.contains("://") {
         let uri = recipient.parse::<http::Uri>().ok();
-        uri.and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default()
+        uri.and_then(|uri| uri.host().map(str::to_owned))
+            .unwrap_or_default()
     } else {
         recipient.to_owned()
     }

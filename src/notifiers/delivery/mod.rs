@@ -103,8 +103,7 @@ impl Delivery {
             self.launch();
             let wake = tokio::time::Instant::from_std(self.next_wake());
             tokio::select! {
-                // An error means that the sender is gone, which stops us too.
-                _ = stop.wait_for(|stopping| *stopping) => break,
+                () = stopped(&mut stop) => break,
                 Some(joined) = self.calls.join_next_with_id() => self.land(joined).await,
                 Some(command) = self.commands.recv() => self.take(command).await,
                 () = tokio::time::sleep_until(wake) => {}
@@ -206,7 +205,7 @@ impl Delivery {
         }
     }
 
-    /// What the lane may send now, the oldest first.
+    /// What the lane may send now, of each recipient the oldest first.
     fn due(&self, place: usize, now: Now) -> Vec<Parcel> {
         let Some(lane) = self.lanes.get(place).filter(|lane| lane.is_open(now.instant)) else {
             return Vec::new();
@@ -327,6 +326,12 @@ impl Delivery {
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         lock(&self.outbox)
     }
+}
+
+/// Returns when `stop` fires.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which stops us too.
+    let _ = stop.wait_for(|stopping| *stopping).await;
 }
 
 fn lock(outbox: &Mutex<Outbox>) -> MutexGuard<'_, Outbox> {

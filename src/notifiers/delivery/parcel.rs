@@ -56,7 +56,10 @@ pub(super) fn collapse<'a>(
         }
     }
     let mut parcels = Vec::new();
-    for Pile { recipient, mut heaps, .. } in piles {
+    for Pile {
+        recipient, mut heaps, ..
+    } in piles
+    {
         heaps.retain(|heap| heap.iter().any(|entry| is_due(entry, now)));
         if heaps.len() > digest_above {
             parcels.push(digest(recipient, &heaps));
@@ -91,12 +94,7 @@ fn one(recipient: &str, heap: &[&Entry]) -> Option<Parcel> {
     let told = heap.iter().filter(is_told);
     let notices = told.map(|entry| Notice::clone(&entry.notice)).collect();
     let key = newest.key.notice.clone();
-    Some(parcel(
-        recipient,
-        Story::One(notices),
-        key,
-        heap.iter().copied(),
-    ))
+    Some(parcel(recipient, Story::One(notices), key, heap.iter().copied()))
 }
 
 fn digest(recipient: &str, heaps: &[Heap<'_>]) -> Parcel {

@@ -150,7 +150,14 @@ impl Outbox {
     pub(super) fn give_up(&mut self, of: Vec<Key>, why: Why, now: Now) {
         if !of.is_empty() {
             self.metrics.dropped(&of);
-            self.take(vec![Event::Dropped { at: now.wall, of, why }], now);
+            self.take(
+                vec![Event::Dropped {
+                    at: now.wall,
+                    of,
+                    why,
+                }],
+                now,
+            );
         }
     }
 

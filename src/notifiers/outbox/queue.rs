@@ -132,7 +132,9 @@ impl Queue {
                 quiet: entry.quiet.is_some(),
             };
             match events.last_mut() {
-                Some(Event::Queued { at, notice, to }) if notice.id == entry.notice.id && *at == entry.queued => {
+                Some(Event::Queued { at, notice, to })
+                    if notice.id == entry.notice.id && *at == entry.queued =>
+                {
                     to.push(address);
                 }
                 _ => events.push(Event::Queued {

@@ -4,7 +4,10 @@
 mod body;
 mod post;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +16,9 @@ use tokio::time::Instant;
 use self::post::{Post, Refusal};
 use super::{Failure, Message, Notifier, Reason, Section, Sender, Sending, url};
 use crate::{alerts::Notice, problem::Problems};
+
+/// A call takes no longer than this.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Which HTTP endpoints hear of alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -56,7 +62,7 @@ impl Webhook {
         Self {
             url: url.to_owned(),
             sender,
-            post: Arc::new(Post::new(url)),
+            post: Arc::new(Post::new(url, LONGEST)),
             pause: Mutex::new(None),
         }
     }

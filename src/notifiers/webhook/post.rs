@@ -6,8 +6,6 @@ use ureq::{Agent, http::Response};
 
 use super::super::{Failure, Reason};
 
-/// A call takes no longer than this, from the look-up of the name to the answer.
-const LONGEST: Duration = Duration::from_secs(10);
 /// A server can keep us away for no longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
@@ -27,9 +25,10 @@ pub(super) struct Refusal {
 }
 
 impl Post {
-    pub(super) fn new(url: &str) -> Self {
+    /// A call takes no longer than `longest`, from the look-up of the name to the answer.
+    pub(super) fn new(url: &str, longest: Duration) -> Self {
         let config = Agent::config_builder()
-            .timeout_global(Some(LONGEST))
+            .timeout_global(Some(longest))
             .max_redirects(0)
             .http_status_as_error(false)
             .user_agent(concat!("netkestrel/", env!("CARGO_PKG_VERSION")))
@@ -49,7 +48,7 @@ impl Post {
         &self.host
     }
 
-    /// Blocks for [`LONGEST`] at most.
+    /// Blocks until there is an answer or the time is over.
     pub(super) fn send(&self, body: &[u8]) -> Result<(), Refusal> {
         let request = self.agent.post(&self.url).content_type("application/json");
         match request.send(body) {
@@ -97,7 +96,9 @@ impl Post {
             Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
                 (Reason::Timeout, "no answer in time".to_owned())
             }
-            Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => (Reason::Tls, error.to_string()),
+            Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                (Reason::Tls, error.to_string())
+            }
             Error::Io(error) => (Reason::Connect, error.to_string()),
             Error::HostNotFound => (Reason::Connect, "the name does not resolve".to_owned()),
             Error::ConnectionFailed => (Reason::Connect, "no connection".to_owned()),
