@@ -1,14 +1,18 @@
-//! Where alerts are told: mail, Alertmanager, webhooks. Today only the settings; nothing is sent yet.
+//! Where alerts are told: mail, Alertmanager, webhooks.
 //!
 //! Adding one: a file with a `Config` that is a `Section`, and one line in the `notifiers!` list.
 
 mod context;
+mod message;
 mod url;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::context::{Context, Point, Sender, Surroundings};
+pub use self::{
+    context::{Context, Point, Sender, Surroundings},
+    message::{Failure, Message, Notifier, Reason, Story},
+};
 use crate::problem::Problems;
 
 /// Settings of one notifier.
