@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Section;
+use super::super::Section;
 use crate::{problem::Problems, rules::Severity, units::Secret};
 
 /// How mail leaves this host.
@@ -19,6 +19,10 @@ pub struct Config {
     pub port: u16,
     /// How the connection is protected; without it, `tls` on port 465 and `starttls` on every other.
     pub tls: Option<Tls>,
+    /// File with certificates (PEM) of an authority of your own, trusted besides the public ones; empty means none.
+    pub ca_file: String,
+    /// Whether the server must prove who it is; `false` accepts any certificate, also a forged one.
+    pub verify_certificate: bool,
     /// Account to log in with; empty means without a login.
     pub user: String,
     /// Password of the account. Better kept in `password_file`, or written as `${SMTP_PASSWORD}`.
@@ -62,6 +66,8 @@ impl Default for Config {
             server: String::new(),
             port: 587,
             tls: None,
+            ca_file: String::new(),
+            verify_certificate: true,
             user: String::new(),
             password: Secret::default(),
             password_file: String::new(),
@@ -88,9 +94,6 @@ impl Section for Config {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if !self.server.is_empty() || !self.recipients.is_empty() {
-            notes.push("this version does not send mail yet: `notifiers.email` has no effect".to_owned());
-        }
         match (self.server.is_empty(), self.recipients.is_empty()) {
             (true, false) => {
                 notes.push("there are recipients of mail, but `notifiers.email.server` is empty".to_owned());
@@ -98,7 +101,7 @@ impl Section for Config {
             (false, true) => {
                 notes.push("there is a mail server, but `notifiers.email.recipients` is empty".to_owned());
             }
-            _ => notes.extend(self.clear_text_login()),
+            _ => notes.extend(self.exposures()),
         }
         notes
     }
@@ -118,10 +121,23 @@ impl Config {
         self.tls.unwrap_or(implied)
     }
 
-    fn clear_text_login(&self) -> Vec<String> {
-        let exposed = self.is_enabled() && self.tls_mode() == Tls::None && !self.user.is_empty();
-        let note = "the mail password would travel unencrypted: `notifiers.email.tls` is `none`";
-        exposed.then(|| note.to_owned()).into_iter().collect()
+    /// What weakens the protection of the connection, though it was asked for.
+    #[must_use]
+    pub fn exposures(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.is_enabled() {
+            return notes;
+        }
+        if self.tls_mode() == Tls::None {
+            if !self.user.is_empty() {
+                let note = "the mail password would travel unencrypted: `notifiers.email.tls` is `none`";
+                notes.push(note.to_owned());
+            }
+        } else if !self.verify_certificate {
+            let note = "any mail server is believed: `notifiers.email.verify_certificate` is `false`; prefer `ca_file`";
+            notes.push(note.to_owned());
+        }
+        notes
     }
 
     fn validate_server(&self, problems: &mut Problems) {
@@ -181,7 +197,8 @@ fn is_address(text: &str) -> bool {
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | ':' | '"');
     match text.split_once('@') {
         Some((local, domain)) => {
-            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !text.contains(odd)
+            let plain = !local.is_empty() && !domain.contains('@') && !text.contains(odd);
+            plain && text.parse::<lettre::Address>().is_ok()
         }
         None => false,
     }
@@ -263,13 +280,15 @@ mod tests {
         let mut config = Config::default();
         assert_eq!(config.notes(), [""; 0]);
         config.server = "smtp.example.org".to_owned();
-        assert!(config.notes()[1].contains("recipients` is empty"));
+        assert!(config.notes()[0].contains("recipients` is empty"));
         config.recipients.push(Recipient {
             address: "ops@example.org".to_owned(),
             min_severity: Severity::Low,
         });
-        assert_eq!(config.notes().len(), 1, "only that this version does not send it");
+        assert_eq!(config.notes(), [""; 0]);
+        config.verify_certificate = false;
+        assert!(config.notes()[0].contains("believed"));
         config.server.clear();
-        assert!(config.notes()[1].contains("server` is empty"));
+        assert!(config.notes()[0].contains("server` is empty"));
     }
 }

@@ -1,0 +1,357 @@
+//! The course of a signal as a small picture (PNG, twice the pixels it is shown with): the band between smallest and
+//! largest value, the mean, the levels of the rule, and the time of the alert.
+
+use jiff::{Timestamp, tz::TimeZone};
+use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
+use tiny_skia::{
+    Color, Paint, PathBuilder, Pixmap, PremultipliedColorU8, Rect, Stroke, StrokeDash, Transform,
+};
+
+use super::words;
+use crate::{figures::Unit, notifiers::Point, rules::Severity};
+
+const WIDTH: f32 = 1100.0;
+const HEIGHT: f32 = 360.0;
+const LEFT: f32 = 150.0;
+const RIGHT: f32 = 1070.0;
+const TOP: f32 = 24.0;
+const BOTTOM: f32 = 308.0;
+
+const INK: [u8; 3] = [0x4b, 0x54, 0x5e];
+const GRID: [u8; 3] = [0xe3, 0xe7, 0xeb];
+const LINE: [u8; 3] = [0x1f, 0x5f, 0xa8];
+
+/// What is drawn.
+pub(super) struct Drawing<'a> {
+    pub(super) course: &'a [Point],
+    pub(super) levels: &'a [(Severity, f64)],
+    pub(super) unit: Unit,
+    /// Since when the alert has held; the time until its end, or now, is shaded.
+    pub(super) since: Timestamp,
+    pub(super) until: Option<Timestamp>,
+    pub(super) now: Timestamp,
+    pub(super) zone: &'a TimeZone,
+}
+
+/// The picture; `None` when there is no course to draw.
+pub(super) fn png(drawing: &Drawing<'_>) -> Option<Vec<u8>> {
+    let points: Vec<Point> = drawing.course.iter().copied().filter(is_sound).collect();
+    let (first, last) = (points.first()?, points.last()?);
+    if points.len() < 2 || last.at <= first.at {
+        return None;
+    }
+    let scale = Scale {
+        from: seconds(first.at),
+        to: seconds(last.at),
+        ticks: ticks(&points, drawing),
+    };
+    let mut canvas = Canvas {
+        pixels: Pixmap::new(WIDTH as u32, HEIGHT as u32)?,
+    };
+    canvas.pixels.fill(Color::WHITE);
+    canvas.shade(drawing, &scale);
+    canvas.grid(drawing, &scale);
+    canvas.band(&points, &scale);
+    canvas.levels(drawing, &scale);
+    canvas.mean(&points, &scale);
+    canvas.pixels.encode_png().ok()
+}
+
+fn is_sound(point: &Point) -> bool {
+    [point.min, point.mean, point.max]
+        .iter()
+        .all(|value| value.is_finite())
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}
+
+/// From times and values to pixels.
+struct Scale {
+    from: f64,
+    to: f64,
+    /// Values with a label, evenly spaced, lowest first; the axis ends at the first and the last.
+    ticks: Vec<f64>,
+}
+
+impl Scale {
+    fn x(&self, at: Timestamp) -> f32 {
+        let share = (seconds(at) - self.from) / (self.to - self.from);
+        LEFT + (RIGHT - LEFT) * share.clamp(0.0, 1.0) as f32
+    }
+
+    fn y(&self, value: f64) -> f32 {
+        let low = self.ticks.first().copied().unwrap_or(0.0);
+        let high = self.ticks.last().copied().unwrap_or(1.0);
+        let share = (value - low) / (high - low);
+        BOTTOM - (BOTTOM - TOP) * share.clamp(0.0, 1.0) as f32
+    }
+}
+
+/// Round values in the unit people see, from at most the smallest to at least the largest that is drawn.
+fn ticks(points: &[Point], drawing: &Drawing<'_>) -> Vec<f64> {
+    let shown = match drawing.unit {
+        Unit::Ratio => 100.0,
+        Unit::BytesPerSecond => 8e-6,
+        _ => 1.0,
+    };
+    if drawing.unit == Unit::Up {
+        return vec![0.0, 1.0];
+    }
+    let largest = points.iter().map(|point| point.max).fold(f64::MIN, f64::max);
+    let smallest = points.iter().map(|point| point.min).fold(f64::MAX, f64::min);
+    // A level far above everything that was measured would flatten the course.
+    let near = drawing
+        .levels
+        .iter()
+        .map(|(_, level)| *level)
+        .filter(|level| *level <= largest * 2.0);
+    let high = near.fold(largest, f64::max) * shown;
+    let low = smallest.min(0.0) * shown;
+    let step = round_step((high - low).max(1e-9) / 4.0);
+    let (begin, end) = ((low / step).floor() as i64, (high / step).ceil() as i64);
+    let mut ticks: Vec<f64> = (begin..=end.max(begin + 1))
+        .map(|n| n as f64 * step / shown)
+        .collect();
+    if drawing.unit == Unit::Ratio {
+        // The axis of a share goes no further than the whole.
+        ticks.retain(|tick| *tick <= 1.0 + 1e-9 || largest > 1.0);
+    }
+    ticks
+}
+
+/// 1, 2, 2.5 or 5 times a power of ten.
+fn round_step(rough: f64) -> f64 {
+    let power = 10_f64.powf(rough.log10().floor());
+    let times = rough / power;
+    let round = [1.0, 2.0, 2.5, 5.0, 10.0]
+        .into_iter()
+        .find(|round| times <= round + 1e-9);
+    round.unwrap_or(10.0) * power
+}
+
+/// Moments for labels: full minutes or hours of the zone.
+fn moments(scale: &Scale, zone: &TimeZone) -> Vec<Timestamp> {
+    let span = scale.to - scale.from;
+    let steps = [
+        60_i64, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400,
+    ];
+    let step = steps
+        .into_iter()
+        .find(|step| span / *step as f64 <= 6.0)
+        .unwrap_or(7 * 86_400);
+    let begin = Timestamp::from_second(scale.from as i64).unwrap_or_default();
+    let offset = i64::from(zone.to_offset(begin).seconds());
+    let local = scale.from as i64 + offset;
+    let first = local.div_euclid(step) + 1;
+    (first..first + 8)
+        .map(|n| n * step - offset)
+        .filter(|second| (*second as f64) <= scale.to)
+        .filter_map(|second| Timestamp::from_second(second).ok())
+        .collect()
+}
+
+struct Canvas {
+    pixels: Pixmap,
+}
+
+impl Canvas {
+    fn shade(&mut self, drawing: &Drawing<'_>, scale: &Scale) {
+        let until = drawing.until.unwrap_or(drawing.now);
+        let (from, to) = (scale.x(drawing.since), scale.x(until));
+        if let Some(area) = Rect::from_ltrb(from, TOP, to, BOTTOM) {
+            self.pixels
+                .fill_rect(area, &paint([0xc2, 0x41, 0x0c], 20), Transform::identity(), None);
+        }
+    }
+
+    fn grid(&mut self, drawing: &Drawing<'_>, scale: &Scale) {
+        for tick in &scale.ticks {
+            let y = scale.y(*tick);
+            self.stroke(&[(LEFT, y), (RIGHT, y)], paint(GRID, 255), 2.0, None);
+            let label = drawing.unit.show(*tick);
+            self.text(&label, LEFT - 14.0 - text_width(&label), y - 12.0);
+        }
+        for at in moments(scale, drawing.zone) {
+            let x = scale.x(at);
+            self.stroke(&[(x, BOTTOM), (x, BOTTOM + 8.0)], paint(INK, 255), 2.0, None);
+            let label = words::clock(at, drawing.zone);
+            let left = (x - text_width(&label) / 2.0).min(WIDTH - text_width(&label) - 4.0);
+            self.text(&label, left, BOTTOM + 16.0);
+        }
+    }
+
+    fn band(&mut self, points: &[Point], scale: &Scale) {
+        let above = points.iter().map(|point| (scale.x(point.at), scale.y(point.max)));
+        let below = points
+            .iter()
+            .rev()
+            .map(|point| (scale.x(point.at), scale.y(point.min)));
+        let mut path = PathBuilder::new();
+        for (index, (x, y)) in above.chain(below).enumerate() {
+            if index == 0 {
+                path.move_to(x, y)
+            } else {
+                path.line_to(x, y)
+            }
+        }
+        path.close();
+        if let Some(path) = path.finish() {
+            let rule = tiny_skia::FillRule::Winding;
+            self.pixels
+                .fill_path(&path, &paint(LINE, 50), rule, Transform::identity(), None);
+        }
+    }
+
+    fn levels(&mut self, drawing: &Drawing<'_>, scale: &Scale) {
+        let highest = scale.ticks.last().copied().unwrap_or(0.0);
+        for (severity, level) in drawing.levels.iter().filter(|(_, level)| *level <= highest) {
+            let y = scale.y(*level);
+            let colour = paint(channels(words::colour(Some(*severity))), 255);
+            self.stroke(
+                &[(LEFT, y), (RIGHT, y)],
+                colour,
+                3.0,
+                StrokeDash::new(vec![14.0, 9.0], 0.0),
+            );
+        }
+    }
+
+    fn mean(&mut self, points: &[Point], scale: &Scale) {
+        let line: Vec<_> = points
+            .iter()
+            .map(|point| (scale.x(point.at), scale.y(point.mean)))
+            .collect();
+        self.stroke(&line, paint(LINE, 255), 4.0, None);
+    }
+
+    fn stroke(&mut self, points: &[(f32, f32)], paint: Paint<'_>, width: f32, dash: Option<StrokeDash>) {
+        let mut path = PathBuilder::new();
+        for (index, (x, y)) in points.iter().enumerate() {
+            if index == 0 {
+                path.move_to(*x, *y)
+            } else {
+                path.line_to(*x, *y)
+            }
+        }
+        let Some(path) = path.finish() else { return };
+        let line_join = tiny_skia::LineJoin::Round;
+        let stroke = Stroke {
+            width,
+            dash,
+            line_join,
+            ..Stroke::default()
+        };
+        self.pixels
+            .stroke_path(&path, &paint, &stroke, Transform::identity(), None);
+    }
+
+    /// Draws on the white ground, so grey is as good as transparent.
+    fn text(&mut self, text: &str, left: f32, top: f32) {
+        let mut x = left.max(0.0) as usize;
+        let (width, height) = (self.pixels.width() as usize, self.pixels.height() as usize);
+        let top = top.max(0.0) as usize;
+        for raster in text
+            .chars()
+            .filter_map(|c| get_raster(c, FontWeight::Regular, RasterHeight::Size24))
+        {
+            for (row, line) in raster.rows().enumerate() {
+                for (column, strength) in line.iter().enumerate().filter(|(_, strength)| **strength > 0) {
+                    let (x, y) = (x + column, top + row);
+                    if x < width
+                        && y < height
+                        && let Some(pixel) = self.pixels.pixels_mut().get_mut(y * width + x)
+                    {
+                        *pixel = ink(*strength);
+                    }
+                }
+            }
+            x += raster.width();
+        }
+    }
+}
+
+fn text_width(text: &str) -> f32 {
+    (text.chars().count() * get_raster_width(FontWeight::Regular, RasterHeight::Size24)) as f32
+}
+
+/// Ink of this strength over white.
+fn ink(strength: u8) -> PremultipliedColorU8 {
+    let [r, g, b] = INK.map(|channel| 255 - (u16::from(255 - channel) * u16::from(strength) / 255) as u8);
+    PremultipliedColorU8::from_rgba(r, g, b, 255).unwrap_or(PremultipliedColorU8::TRANSPARENT)
+}
+
+fn paint(rgb: [u8; 3], alpha: u8) -> Paint<'static> {
+    let mut paint = Paint {
+        anti_alias: true,
+        ..Paint::default()
+    };
+    paint.set_color_rgba8(rgb[0], rgb[1], rgb[2], alpha);
+    paint
+}
+
+/// The channels of `#rrggbb`.
+fn channels(colour: &str) -> [u8; 3] {
+    let number = u32::from_str_radix(colour.trim_start_matches('#'), 16).unwrap_or(0);
+    let [_, r, g, b] = number.to_be_bytes();
+    [r, g, b]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn course(values: &[f64]) -> Vec<Point> {
+        let points = values.iter().enumerate();
+        points
+            .map(|(index, value)| Point {
+                at: Timestamp::from_second(1_800_000_000 + 60 * index as i64).expect("a time"),
+                min: value * 0.9,
+                mean: *value,
+                max: value * 1.1,
+            })
+            .collect()
+    }
+
+    fn drawn(course: &[Point], unit: Unit) -> Option<Vec<u8>> {
+        let at = Timestamp::from_second(1_800_001_800).expect("a time");
+        png(&Drawing {
+            course,
+            levels: &[(Severity::High, 0.9)],
+            unit,
+            since: at,
+            until: None,
+            now: at,
+            zone: &TimeZone::UTC,
+        })
+    }
+
+    #[test]
+    fn a_course_becomes_a_small_picture() {
+        let values: Vec<f64> = (0..120).map(|n| 0.5 + 0.3 * f64::from(n % 17) / 17.0).collect();
+        for unit in [Unit::Ratio, Unit::BytesPerSecond, Unit::Celsius, Unit::Up] {
+            let picture = drawn(&course(&values), unit).expect("a picture");
+            assert!(picture.starts_with(b"\x89PNG"), "{unit:?}");
+            assert!(picture.len() < 30_000, "{unit:?}: {} bytes", picture.len());
+        }
+    }
+
+    #[test]
+    fn without_a_course_there_is_no_picture() {
+        for values in [&[][..], &[0.5], &[f64::NAN, f64::NAN]] {
+            assert_eq!(drawn(&course(values), Unit::Ratio), None, "{values:?}");
+        }
+        assert!(
+            drawn(&course(&[0.0, 0.0, 0.0]), Unit::Ratio).is_some(),
+            "all zero is a course"
+        );
+    }
+
+    #[test]
+    fn labels_are_round_in_the_units_people_use() {
+        for (rough, round) in [(0.23, 0.25), (3.0, 5.0), (11.0, 20.0), (1.0, 1.0)] {
+            assert!((round_step(rough) - round).abs() < 1e-9, "{rough}");
+        }
+    }
+}

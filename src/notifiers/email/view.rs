@@ -1,0 +1,269 @@
+//! A story as the templates see it: every text ready, nothing left to decide.
+
+use std::sync::OnceLock;
+
+use jiff::Timestamp;
+use minijinja::{AutoEscape, Environment, syntax::SyntaxConfig, value::Serde};
+use serde::Serialize;
+
+use super::{plain, words};
+use crate::{
+    alerts::{Alert, Notice},
+    notifiers::{Context, Sender},
+    rules::Severity,
+};
+
+/// Alerts a digest lists; of the rest it gives the number.
+const LISTED: usize = 50;
+
+/// Longest fact and advice.
+const FACT: usize = 200;
+const ADVICE: usize = 1000;
+
+/// One line of a table: name and value.
+type Fact = (String, String);
+
+/// What a mail shows.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    pub(super) subject: String,
+    colour: &'static str,
+    badge: String,
+    headline: String,
+    place: String,
+    explanation: String,
+    facts: Vec<Fact>,
+    advice: String,
+    timeline: Vec<Fact>,
+    alerts: Vec<Row>,
+    unlisted: usize,
+    link: String,
+    chart: Option<&'static str>,
+    chart_alt: String,
+    footer: String,
+}
+
+/// One alert of a digest.
+#[derive(Debug, Serialize)]
+struct Row {
+    colour: &'static str,
+    badge: String,
+    what: String,
+    when: String,
+}
+
+/// Content-ID of the chart.
+pub(super) const CHART: &str = "chart";
+
+/// News about one alert.
+pub(super) fn one(
+    notices: &[Notice],
+    last: &Notice,
+    context: &Context,
+    sender: &Sender,
+    now: Timestamp,
+) -> View {
+    let (alert, zone) = (&last.alert, &sender.timezone);
+    let mut facts = values(alert, sender);
+    facts.extend(
+        context
+            .facts
+            .iter()
+            .map(|(name, value)| (plain::name(name, 40), plain::name(value, FACT))),
+    );
+    let timeline = notices
+        .iter()
+        .map(|notice| (words::moment(notice.at, zone), words::news(notice)));
+    View {
+        subject: words::subject(notices, last, &sender.host, zone, now),
+        colour: words::colour(severity(alert)),
+        badge: words::badge(alert),
+        headline: words::headline(last),
+        place: format!("{}{}", words::place(alert, &sender.host), words::delay(last, now)),
+        explanation: plain::name(&alert.explanation, FACT),
+        facts,
+        advice: if words::is_over(alert) {
+            String::new()
+        } else {
+            plain::name(&context.advice, ADVICE)
+        },
+        timeline: if notices.len() > 1 {
+            timeline.collect()
+        } else {
+            Vec::new()
+        },
+        alerts: Vec::new(),
+        unlisted: 0,
+        link: link(sender, Some(alert)),
+        chart: None,
+        chart_alt: format!(
+            "{} over time, peak {}",
+            words::watched(alert),
+            words::shown(alert, alert.peak.value)
+        ),
+        footer: footer(sender, &format!("rule {}", plain::name(&alert.rule, 60))),
+    }
+}
+
+/// A storm.
+pub(super) fn digest(notices: &[Notice], sender: &Sender) -> View {
+    let mut sorted: Vec<_> = notices.iter().collect();
+    sorted.sort_by_key(|notice| std::cmp::Reverse(severity(&notice.alert)));
+    let gravest = sorted.first().and_then(|notice| severity(&notice.alert));
+    let badge = gravest.map_or("RESOLVED".to_owned(), |severity| severity.name().to_uppercase());
+    let host = plain::name(&sender.host, 60);
+    let count = notices.len();
+    View {
+        subject: format!("[{badge}] {count} alerts on {host}"),
+        colour: words::colour(gravest),
+        badge,
+        headline: format!("{count} alerts at once"),
+        place: format!("on {host}"),
+        explanation: counts(notices),
+        facts: Vec::new(),
+        advice: String::new(),
+        timeline: Vec::new(),
+        alerts: sorted
+            .iter()
+            .take(LISTED)
+            .map(|notice| row(notice, sender))
+            .collect(),
+        unlisted: count.saturating_sub(LISTED),
+        link: link(sender, None),
+        chart: None,
+        chart_alt: String::new(),
+        footer: footer(
+            sender,
+            "many alerts came within a short time, so they are told in one mail",
+        ),
+    }
+}
+
+impl View {
+    /// The same with a chart beside it.
+    pub(super) fn with_chart(self) -> Self {
+        Self {
+            chart: Some(CHART),
+            ..self
+        }
+    }
+
+    /// The part for programs that show HTML.
+    pub(super) fn html(&self) -> Result<String, minijinja::Error> {
+        templates().get_template("mail.html")?.render(Serde(self))
+    }
+
+    /// The part for all others.
+    pub(super) fn text(&self) -> Result<String, minijinja::Error> {
+        let text = templates().get_template("mail.txt")?.render(Serde(self))?;
+        Ok(plain::wrapped(&text, 76))
+    }
+}
+
+fn templates() -> &'static Environment<'static> {
+    static TEMPLATES: OnceLock<Environment<'static>> = OnceLock::new();
+    TEMPLATES.get_or_init(|| {
+        let mut environment = Environment::new();
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build();
+        environment.set_syntax(syntax.unwrap_or_default());
+        environment.set_auto_escape_callback(|name| {
+            if name.ends_with(".html") {
+                AutoEscape::Html
+            } else {
+                AutoEscape::None
+            }
+        });
+        for (name, source) in [
+            ("mail.html", include_str!("templates/mail.html")),
+            ("mail.txt", include_str!("templates/mail.txt")),
+        ] {
+            environment
+                .add_template(name, source)
+                .expect("a test renders every template");
+        }
+        environment
+    })
+}
+
+fn severity(alert: &Alert) -> Option<Severity> {
+    (!words::is_over(alert)).then_some(alert.severity)
+}
+
+/// What the alert itself knows.
+fn values(alert: &Alert, sender: &Sender) -> Vec<Fact> {
+    let zone = &sender.timezone;
+    let fact = |name: &str, value: String| Some((name.to_owned(), value));
+    let end = alert.resolved_at;
+    let measured = !words::is_up_or_down(alert);
+    [
+        fact("Value", words::shown(alert, alert.value)),
+        words::limit(alert).and_then(|limit| fact("Alerts when", limit)),
+        fact(
+            if end.is_some() { "From" } else { "Since" },
+            words::moment(words::began(alert), zone),
+        ),
+        end.and_then(|end| fact("Until", words::moment(end, zone))),
+        words::lasted(alert).and_then(|time| fact("Lasted", crate::figures::since(time))),
+        (measured && end.is_some())
+            .then(|| {
+                format!(
+                    "{} at {}",
+                    words::shown(alert, alert.peak.value),
+                    words::clock(alert.peak.at, zone)
+                )
+            })
+            .and_then(|peak| fact("Peak", peak)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn row(notice: &Notice, sender: &Sender) -> Row {
+    let alert = &notice.alert;
+    Row {
+        colour: words::colour(severity(alert)),
+        badge: words::badge(alert),
+        what: words::headline(notice),
+        when: words::clock(notice.at, &sender.timezone),
+    }
+}
+
+fn counts(notices: &[Notice]) -> String {
+    let of = |wanted: Option<Severity>| {
+        notices
+            .iter()
+            .filter(|notice| severity(&notice.alert) == wanted)
+            .count()
+    };
+    let mut parts: Vec<_> = Severity::ALL
+        .iter()
+        .rev()
+        .map(|one| (of(Some(*one)), one.name()))
+        .chain([(of(None), "resolved")])
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    parts.dedup();
+    parts.join(", ")
+}
+
+fn link(sender: &Sender, alert: Option<&Alert>) -> String {
+    let base = sender.external_url.trim_end_matches('/');
+    let is_web = base.starts_with("http://") || base.starts_with("https://");
+    match alert {
+        _ if !is_web => String::new(),
+        Some(alert) => format!("{base}/#alert-{}", plain::identifier(&alert.id)),
+        None => format!("{base}/#alerts"),
+    }
+}
+
+fn footer(sender: &Sender, why: &str) -> String {
+    format!(
+        "NetKestrel on {} sent this because your address is a recipient in its configuration ({why}).",
+        plain::name(&sender.host, 60)
+    )
+}
