@@ -93,7 +93,7 @@ fn text(analysis: &Analysis, zone: &TimeZone) -> String {
     for (title, part) in parts {
         if let Some(part) = part {
             nothing = false;
-            text.push_str(&format!("\n{title}\n{part}"));
+            text.extend(["\n", title, "\n", &part]);
         }
     }
     if nothing {
@@ -126,7 +126,7 @@ fn signals(analysis: &Analysis, local: &impl Fn(Timestamp) -> String) -> Option<
         ("peak", Side::Right),
         ("at", Side::Left),
     ];
-    filled(columns, rows.collect())
+    filled(columns, &rows.collect::<Vec<_>>())
 }
 
 fn availability(analysis: &Analysis) -> Option<String> {
@@ -145,7 +145,7 @@ fn availability(analysis: &Analysis) -> Option<String> {
         ("down for", Side::Right),
         ("known", Side::Right),
     ];
-    filled(columns, rows.collect())
+    filled(columns, &rows.collect::<Vec<_>>())
 }
 
 fn hours(analysis: &Analysis) -> Option<String> {
@@ -161,7 +161,7 @@ fn hours(analysis: &Analysis) -> Option<String> {
         ("average", Side::Right),
         ("peak", Side::Right),
     ];
-    filled(columns, rows.collect())
+    filled(columns, &rows.collect::<Vec<_>>())
 }
 
 fn alerts(analysis: &Analysis) -> Option<String> {
@@ -179,12 +179,12 @@ fn alerts(analysis: &Analysis) -> Option<String> {
         ("fired", Side::Right),
         ("resolved", Side::Right),
     ];
-    filled(columns, rows.collect())
+    filled(columns, &rows.collect::<Vec<_>>())
 }
 
 /// `None` instead of a head without rows.
-fn filled<const N: usize>(columns: [(&str, Side); N], rows: Vec<[String; N]>) -> Option<String> {
-    (!rows.is_empty()).then(|| table(columns, &rows))
+fn filled<const N: usize>(columns: [(&str, Side); N], rows: &[[String; N]]) -> Option<String> {
+    (!rows.is_empty()).then(|| table(columns, rows))
 }
 
 /// Names come from outside: what would move a terminal's cursor is shown, not sent.

@@ -59,11 +59,11 @@ fn all_exported_samples_join_the_scraped_series() {
         target: proxy.address(),
     };
     for server in servers() {
-        let fill = |data: &Path| {
+        let put_in = |data: &Path| {
             let made = make_blocks(&server, &file, data);
             assert!(made.status.success(), "{made:?}");
         };
-        let mut prometheus = Prometheus::start_filled(&server, &[job], fill);
+        let mut prometheus = Prometheus::start_filled(&server, &[job], put_in);
         assert_all_there(&prometheus, &instance);
         // One series holds both what was filled in and what is scraped.
         let cpu = format!("netkestrel_cpu_usage_ratio{{job=\"netkestrel\",instance=\"{instance}\"}}");

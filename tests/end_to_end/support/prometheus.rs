@@ -53,11 +53,11 @@ impl Prometheus {
         )
     }
 
-    /// As [`Self::start`], with a data folder that `fill` put blocks of any age into.
-    pub(crate) fn start_filled(server: &Path, jobs: &[Job], fill: impl FnOnce(&Path)) -> Self {
+    /// As [`Self::start`], with a data folder that `put_in` fills with blocks of any age.
+    pub(crate) fn start_filled(server: &Path, jobs: &[Job], put_in: impl FnOnce(&Path)) -> Self {
         let mut command = Command::new(server.join("prometheus"));
         command.arg("--storage.tsdb.retention.time=100y");
-        Self::start_through(command, server, Histograms::Classic, jobs, Client::new, fill)
+        Self::start_through(command, server, Histograms::Classic, jobs, Client::new, put_in)
     }
 
     /// The same inside a network namespace.
@@ -77,10 +77,10 @@ impl Prometheus {
         histograms: Histograms,
         jobs: &[Job],
         client: impl FnOnce(SocketAddr) -> Client,
-        fill: impl FnOnce(&Path),
+        put_in: impl FnOnce(&Path),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fill(&folder.path().join("data"));
+        put_in(&folder.path().join("data"));
         let (file, native_by_flag) = configure(folder.path(), server, histograms, jobs);
         let address = free_address();
         command.arg("--config.file").arg(file);
