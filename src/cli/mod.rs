@@ -220,7 +220,7 @@ fn dispatch(cli: Cli) -> Exit {
         }
         Command::PrintConfig { what, flags } => print_config::answer(&flags.or(outer), &what),
         Command::Doctor { output, flags } => doctor::answer(&flags.or(outer), output.format),
-        Command::History { action, flags } => return history::run(&flags.or(outer), &action),
+        Command::History { action, flags } => return history::run(flags.or(outer), action),
         Command::Analyze {
             request,
             output,

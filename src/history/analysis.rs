@@ -12,7 +12,7 @@ use super::{Record, Stream, exchange::transition_time};
 use crate::sample::Observed;
 
 /// The signal by which hours are busy.
-const TRAFFIC: &str = "network_total_bytes_per_second";
+const BUSY: &str = "network_total_bytes_per_second";
 
 /// The signal by which devices are available.
 const AVAILABILITY: &str = "device_up";
@@ -46,7 +46,7 @@ pub struct Analysis {
     /// Every device that had a state at some time.
     pub devices: Vec<Availability>,
     /// Local hours of the day with traffic, the busiest first.
-    pub hours: Vec<Hour>,
+    pub hours: Vec<Traffic>,
     /// Alerts by rule and severity.
     pub alerts: Vec<Alerts>,
 }
@@ -98,7 +98,7 @@ pub struct Availability {
 
 /// Traffic of one hour of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Hour {
+pub struct Traffic {
     /// Local hour, 0 to 23.
     pub hour: i8,
     /// Mean rate of the host in bytes per second.
@@ -148,14 +148,14 @@ pub struct Analyzer {
     zone: TimeZone,
     signals: BTreeMap<(&'static str, SmolStr, SmolStr), Values>,
     devices: BTreeMap<SmolStr, Known>,
-    hours: BTreeMap<i8, Hour>,
+    hours: BTreeMap<i8, Traffic>,
     alerts: BTreeMap<(String, String), (usize, usize)>,
 }
 
 #[derive(Debug)]
 struct Values {
     stream: Stream,
-    values: Vec<f64>,
+    plausible: Vec<f64>,
     missing: usize,
     max: Option<Extreme>,
     min: Option<Extreme>,
@@ -196,7 +196,7 @@ impl Analyzer {
             values.add(value, record.at);
             match seen.signal.as_str() {
                 AVAILABILITY => self.device(&seen.subject, value, record),
-                TRAFFIC => self.hour(value, record.at),
+                BUSY => self.hour(value, record.at),
                 _ => {}
             }
         }
@@ -213,7 +213,7 @@ impl Analyzer {
 
     fn hour(&mut self, rate: f64, at: Timestamp) {
         let hour = self.zone.to_datetime(at).hour();
-        let fresh = Hour {
+        let fresh = Traffic {
             hour,
             mean: 0.0,
             max: rate,
@@ -257,7 +257,7 @@ impl Analyzer {
             coverage: (known.seconds / seconds).min(1.0),
             down_seconds: known.seconds - known.up,
         });
-        let mut hours: Vec<Hour> = self.hours.into_values().collect();
+        let mut hours: Vec<Traffic> = self.hours.into_values().collect();
         hours.sort_by(|a, b| b.mean.total_cmp(&a.mean));
         let alerts = self.alerts.into_iter();
         let alerts = alerts.map(|((rule, severity), (fired, resolved))| Alerts {
@@ -280,7 +280,7 @@ impl Values {
     const fn of(stream: Stream) -> Self {
         Self {
             stream,
-            values: Vec::new(),
+            plausible: Vec::new(),
             missing: 0,
             max: None,
             min: None,
@@ -288,7 +288,7 @@ impl Values {
     }
 
     fn add(&mut self, value: f64, at: Timestamp) {
-        self.values.push(value);
+        self.plausible.push(value);
         let extreme = Extreme { value, at };
         if self.max.is_none_or(|max| value > max.value) {
             self.max = Some(extreme);
@@ -300,8 +300,8 @@ impl Values {
 
     /// `None` without any value.
     fn sum_up(mut self, signal: SmolStr, subject: SmolStr) -> Option<Summary> {
-        self.values.sort_unstable_by(f64::total_cmp);
-        let count = self.values.len();
+        self.plausible.sort_unstable_by(f64::total_cmp);
+        let count = self.plausible.len();
         let rank = (count * 95).div_ceil(100);
         Some(Summary {
             stream: self.stream,
@@ -309,8 +309,8 @@ impl Values {
             subject,
             count,
             missing: self.missing,
-            mean: self.values.iter().sum::<f64>() / count as f64,
-            p95: *self.values.get(rank.checked_sub(1)?)?,
+            mean: self.plausible.iter().sum::<f64>() / count as f64,
+            p95: *self.plausible.get(rank.checked_sub(1)?)?,
             max: self.max?,
             min: self.min?,
         })

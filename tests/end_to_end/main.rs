@@ -12,6 +12,7 @@
 mod requirement;
 mod support;
 
+mod backfill;
 mod requests;
 mod serving;
 mod settings;

@@ -38,7 +38,10 @@ impl Error {
 
 impl From<::csv::Error> for Error {
     fn from(error: ::csv::Error) -> Self {
-        // Keeps the kind of what the output said, by which a closed pipe is known.
-        Self::Write(error.into())
+        // By the kind of what the output said, a closed pipe is known.
+        Self::Write(match error.into_kind() {
+            ::csv::ErrorKind::Io(error) => error,
+            other => io::Error::new(io::ErrorKind::InvalidData, format!("{other:?}")),
+        })
     }
 }

@@ -49,7 +49,15 @@ impl Prometheus {
             histograms,
             jobs,
             Client::new,
+            |_| {},
         )
+    }
+
+    /// As [`Self::start`], with a data folder that `put_in` fills with blocks of any age.
+    pub(crate) fn start_filled(server: &Path, jobs: &[Job], put_in: impl FnOnce(&Path)) -> Self {
+        let mut command = Command::new(server.join("prometheus"));
+        command.arg("--storage.tsdb.retention.time=100y");
+        Self::start_through(command, server, Histograms::Classic, jobs, Client::new, put_in)
     }
 
     /// The same inside a network namespace.
@@ -60,7 +68,7 @@ impl Prometheus {
             .args(["netns", "exec", namespace])
             .arg(server.join("prometheus"));
         let client = |address| Client::inside(namespace, address);
-        Self::start_through(command, server, Histograms::Classic, jobs, client)
+        Self::start_through(command, server, Histograms::Classic, jobs, client, |_| {})
     }
 
     fn start_through(
@@ -69,8 +77,10 @@ impl Prometheus {
         histograms: Histograms,
         jobs: &[Job],
         client: impl FnOnce(SocketAddr) -> Client,
+        put_in: impl FnOnce(&Path),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        put_in(&folder.path().join("data"));
         let (file, native_by_flag) = configure(folder.path(), server, histograms, jobs);
         let address = free_address();
         command.arg("--config.file").arg(file);

@@ -136,8 +136,8 @@ trait Timed: DeserializeOwned {
 fn parse<T: Timed>(content: &[u8], origin: &Origin) -> Result<Vec<(Timestamp, T)>, Error> {
     let records: Vec<T> = serde_json::from_slice(content)?;
     let texts: Vec<&str> = records.iter().map(Timed::timestamp).collect();
-    let times = times::instants(&texts, &origin.zone)?;
-    let mut timed: Vec<(Timestamp, T)> = times.into_iter().zip(records).collect();
+    let moments = times::instants(&texts, &origin.zone)?;
+    let mut timed: Vec<(Timestamp, T)> = moments.into_iter().zip(records).collect();
     timed.sort_by_key(|(at, _)| *at);
     Ok(timed)
 }

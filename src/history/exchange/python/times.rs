@@ -33,10 +33,7 @@ pub(super) fn instants(texts: &[&str], zone: &TimeZone) -> Result<Vec<Timestamp>
         };
         let time: DateTime = text.parse().map_err(fail)?;
         let candidates = zone.to_ambiguous_timestamp(time);
-        local.push(Local {
-            time,
-            candidates: candidates.clone(),
-        });
+        local.push(Local { time, candidates });
         moments.push(candidates.compatible().map_err(fail)?);
     }
     let middle = BLOCK.min(local.len());
@@ -92,7 +89,7 @@ fn settle(local: &[Local], run: Range<usize>, block: &Range<usize>, moments: &mu
             let step = this.seconds_since(before);
             second = (second || step < -DISORDER_SECONDS) && this.time.date() == before.time.date();
         }
-        if second && let Ok(later) = this.candidates.clone().later() {
+        if second && let Ok(later) = this.candidates.later() {
             *moment = later;
         }
         before = Some(this);

@@ -1,0 +1,216 @@
+//! `history import`: the files of the Python system into the history, each as a whole or not at all.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+use super::{Place, Range, records, store, transitions};
+use crate::{
+    app::chain,
+    cli::answer::{Answer, Exit},
+    durable::{self, Lock},
+    history::{
+        Record, Stream,
+        exchange::{
+            Counts, line, merge, merge_transitions,
+            python::{self, Imported, Kind, Origin},
+        },
+    },
+};
+
+pub(super) const NOTES: &str = "\
+Files are known by their names: network_data.json, system_data.json, device_data.json, alert_data.json. Their local \
+times are taken in the zone of the configuration's `timezone`. Stop a running instance first.";
+
+/// What to take in.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Request {
+    /// Files, or a folder that holds them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    files: Vec<PathBuf>,
+}
+
+/// Why a file was not taken.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("use it: its name begins with none of network_data, system_data, device_data, alert_data")]
+    Name,
+    #[error("read it")]
+    Read(#[source] io::Error),
+    #[error(transparent)]
+    Python(#[from] python::Error),
+    #[error(transparent)]
+    Store(#[from] durable::Error),
+    #[error("read the history that is there")]
+    History(#[source] io::Error),
+}
+
+pub(super) fn answer(place: &Place, request: &Request) -> Answer {
+    let lock = create_private(&place.data_dir.join("history"))
+        .map_err(|source| format!("create {}: {source}", place.data_dir.display()))
+        .and_then(|()| Lock::take(&place.data_dir).map_err(|error| refusal(&error)));
+    let _lock = match lock {
+        Ok(lock) => lock,
+        Err(why) => return Answer::failure(Exit::WorldsFault, format_args!("failed to {why}")),
+    };
+    let files: Vec<PathBuf> = request.files.iter().flat_map(|path| expand(path)).collect();
+    let bar = progress(&files);
+    let mut answer = Answer::fine("");
+    for file in &files {
+        bar.set_message(file.display().to_string());
+        match take(place, file) {
+            Ok(taken) => tell(&mut answer, file, &taken, place.config.history.records),
+            Err(error) => {
+                let _ = writeln!(
+                    answer.complaint,
+                    "netkestrel: failed to import {}: {}",
+                    file.display(),
+                    chain(&error)
+                );
+                answer.exit = Exit::WorldsFault;
+            }
+        }
+        bar.inc(size(file));
+    }
+    bar.finish_and_clear();
+    if files.is_empty() {
+        let complaint = "none of the files of the Python system is there";
+        return Answer::failure(Exit::WorldsFault, complaint);
+    }
+    answer
+}
+
+fn refusal(error: &durable::Error) -> String {
+    match error {
+        durable::Error::InUse { .. } => format!("{error}; stop it first"),
+        other => chain(other),
+    }
+}
+
+/// A folder stands for those of the files that are in it.
+fn expand(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let files = Kind::ALL.map(|kind| path.join(kind.file()));
+    files.into_iter().filter(|file| file.exists()).collect()
+}
+
+/// A bar on a terminal; nothing elsewhere.
+fn progress(files: &[PathBuf]) -> ProgressBar {
+    let bar = ProgressBar::new(files.iter().map(|file| size(file)).sum());
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn size(file: &Path) -> u64 {
+    fs::metadata(file).map_or(0, |metadata| metadata.len())
+}
+
+/// What came of a file.
+struct Taken {
+    stream: Stream,
+    counts: Counts,
+    anomalies: usize,
+    /// Records of the stream by now.
+    total: usize,
+}
+
+fn take(place: &Place, file: &Path) -> Result<Taken, Error> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let kind = Kind::of(&name).ok_or(Error::Name)?;
+    let content = fs::read(file).map_err(Error::Read)?;
+    let targets = place.config.collectors.devices.targets.iter();
+    let named = targets.filter(|target| !target.name.is_empty());
+    let origin = Origin {
+        zone: place.zone(),
+        names: named
+            .map(|target| (target.address.clone(), target.name.as_str().into()))
+            .collect(),
+    };
+    store_all(
+        &place.data_dir,
+        kind.stream(),
+        python::read(kind, &content, &origin)?,
+    )
+}
+
+fn store_all(data_dir: &Path, stream: Stream, imported: Imported) -> Result<Taken, Error> {
+    let (alerts, noted) = store_transitions(data_dir, imported.transitions)?;
+    if stream == Stream::Alerts {
+        return Ok(Taken {
+            stream,
+            counts: noted,
+            anomalies: 0,
+            total: alerts,
+        });
+    }
+    let existing = records(data_dir, stream, Range::default())?;
+    let existing: Vec<Record> = existing.collect::<io::Result<_>>().map_err(Error::History)?;
+    let (merged, counts) = merge(stream, &existing, imported.records);
+    if counts.added > 0 {
+        let mut log = store::open(data_dir, stream)?;
+        log.replace(&mut |file| {
+            let mut lines = merged.iter().map(line::encode);
+            lines.try_for_each(|line| writeln!(file, "{line}"))
+        })?;
+    }
+    Ok(Taken {
+        stream,
+        counts,
+        anomalies: noted.added,
+        total: merged.len(),
+    })
+}
+
+fn store_transitions(data_dir: &Path, imported: Vec<Value>) -> Result<(usize, Counts), Error> {
+    let existing = transitions(data_dir, Range::default())?;
+    let existing: Vec<Value> = existing.collect::<io::Result<_>>().map_err(Error::History)?;
+    let (merged, counts) = merge_transitions(&existing, imported);
+    if counts.added > 0 {
+        let mut log = store::open(data_dir, Stream::Alerts)?;
+        log.replace(&mut |file| merged.iter().try_for_each(|value| writeln!(file, "{value}")))?;
+    }
+    Ok((merged.len(), counts))
+}
+
+fn tell(answer: &mut Answer, file: &Path, taken: &Taken, kept: u32) {
+    let Counts {
+        read,
+        added,
+        already_there,
+    } = taken.counts;
+    let anomalies = match taken.anomalies {
+        0 => String::new(),
+        some => format!("; {some} anomalies added to alerts"),
+    };
+    let _ = writeln!(
+        answer.text,
+        "{}: {read} records read, {added} added, {already_there} already there{anomalies}",
+        file.display()
+    );
+    if taken.total > usize::try_from(kept).unwrap_or(usize::MAX) {
+        let _ = writeln!(
+            answer.complaint,
+            "note: {} has {} records by now, of which `history.records` keeps the last {kept}; raise it before the \
+             next start to keep them all",
+            taken.stream.name(),
+            taken.total
+        );
+    }
+}
+
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
