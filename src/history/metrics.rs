@@ -90,6 +90,9 @@ pub const METRICS: &[&Desc] = &[
     &LAST_WRITE,
 ];
 
+/// How a metric is taken from what it is about.
+type Show<T> = (&'static Desc, fn(&T) -> Option<f64>);
+
 /// Counters of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -132,14 +135,14 @@ impl Telemetry {
     }
 
     pub(super) fn families(&self, stats: &[Stats]) -> Vec<Family> {
-        let gauges: [(&'static Desc, fn(&Stats) -> Option<f64>); 5] = [
+        let gauges: [Show<Stats>; 5] = [
             (&RECORDS, |stats| Some(stats.records as f64)),
             (&LIMIT, |stats| Some(stats.limit as f64)),
             (&SIZE, |stats| Some(stats.bytes as f64)),
             (&CORRUPT, |stats| Some(stats.corrupt as f64)),
             (&OLDEST, |stats| stats.oldest.map(unix)),
         ];
-        let counters: [(&'static Desc, fn(&Counts) -> Option<f64>); 4] = [
+        let counters: [Show<Counts>; 4] = [
             (&APPENDS, |counts| Some(counts.appends.load(Relaxed) as f64)),
             (&PRUNED, |counts| Some(counts.pruned.load(Relaxed) as f64)),
             (&FAILURES, |counts| Some(counts.failures.load(Relaxed) as f64)),

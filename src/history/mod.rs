@@ -25,7 +25,7 @@ pub use self::{
     error::Error,
     metrics::METRICS,
     moment::{NotATime, parse_step, parse_time},
-    query::{Answer, Answered, Query},
+    query::{Answer, Answered, Point, Query},
     reader::{Reader, Records, Stats},
     record::{Record, Seen, encode},
     store::Store,

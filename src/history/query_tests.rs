@@ -53,7 +53,7 @@ fn an_answer_is_as_documented() {
         (90, Observed::Missing(Missing::NoSample)),
     ]);
     let mut query = Query::new(Stream::System, at(0), at(120));
-    query.step = Some(Duration::from_secs(60));
+    query.step = Some(Duration::from_mins(1));
     let answer = store.reader().query(&query).expect("answered");
     assert_eq!(
         serde_json::to_string(&answer).expect("serializes"),
@@ -178,8 +178,8 @@ proptest! {
         let found = &answer.series[0].points;
         prop_assert!(found.len() <= points);
         let raw = values.iter().map(|(_, value)| *value);
-        prop_assert_eq!(found.iter().map(|p| p.max).fold(f64::MIN, f64::max), raw.clone().fold(f64::MIN, f64::max));
-        prop_assert_eq!(found.iter().map(|p| p.min).fold(f64::MAX, f64::min), raw.fold(f64::MAX, f64::min));
+        prop_assert_eq!(found.iter().map(|p| p.max).fold(f64::MIN, f64::max).to_bits(), raw.clone().fold(f64::MIN, f64::max).to_bits());
+        prop_assert_eq!(found.iter().map(|p| p.min).fold(f64::MAX, f64::min).to_bits(), raw.fold(f64::MAX, f64::min).to_bits());
         prop_assert_eq!(found.iter().map(|p| p.count).sum::<u64>(), values.len() as u64);
     }
 }

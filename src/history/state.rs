@@ -254,7 +254,7 @@ fn each_line(disk: &dyn Disk, path: &Path, from: u64, mut take: impl FnMut(&[u8]
 /// Lines of some pieces of a file. A last line without an end is none: it is torn, or being written.
 pub(super) struct Pieces {
     reader: BufReader<Box<dyn Source>>,
-    pieces: VecDeque<(u64, u64)>,
+    left: VecDeque<(u64, u64)>,
     place: u64,
     end: u64,
 }
@@ -276,7 +276,7 @@ impl Pieces {
         match opened {
             Ok((source, pieces)) => Ok(Some(Self {
                 reader: BufReader::with_capacity(32 * 1024, source),
-                pieces: pieces.into(),
+                left: pieces.into(),
                 place: 0,
                 end: 0,
             })),
@@ -306,7 +306,7 @@ impl Pieces {
     fn raw(&mut self, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
         line.clear();
         while self.place >= self.end {
-            let Some((start, end)) = self.pieces.pop_front() else {
+            let Some((start, end)) = self.left.pop_front() else {
                 return Ok(None);
             };
             if start != self.place || start == 0 {
@@ -326,7 +326,7 @@ impl Pieces {
         }
         // Behind a torn line there is nothing more.
         (self.place, self.end) = (0, 0);
-        self.pieces.clear();
+        self.left.clear();
         line.clear();
         Ok(None)
     }
