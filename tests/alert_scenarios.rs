@@ -76,7 +76,7 @@ struct Scenario {
     steps: Vec<String>,
     expect: Vec<String>,
     #[serde(default)]
-    suppressed: Option<BTreeMap<String, u64>>,
+    suppressed: Option<BTreeMap<String, f64>>,
 }
 
 /// Whether a restart follows every step.
@@ -180,7 +180,7 @@ struct Play {
     lines: Vec<String>,
     /// Names that were given, none of which may be given twice.
     names: Vec<SmolStr>,
-    suppressed: BTreeMap<String, u64>,
+    suppressed: BTreeMap<String, f64>,
 }
 
 impl Play {
@@ -212,7 +212,7 @@ impl Play {
         }
     }
 
-    fn play(mut self, scenario: &Scenario, restarts: Restarts) -> (Vec<String>, BTreeMap<String, u64>) {
+    fn play(mut self, scenario: &Scenario, restarts: Restarts) -> (Vec<String>, BTreeMap<String, f64>) {
         for step in &scenario.steps {
             let (at, what) = step.split_once(' ').expect("an offset and what happens");
             self.pass_until(duration(at));
@@ -394,18 +394,18 @@ impl Play {
             "a notice is lost in a crash"
         );
         for transition in &outcome.transitions {
-            self.line(show_transition(transition));
+            self.line(&show_transition(transition));
         }
         for notice in &outcome.notices {
             assert!(!self.names.contains(&notice.id), "{} is used twice", notice.id);
             self.names.push(notice.id.clone());
-            self.line(show_notice(notice, &self.zone));
+            self.line(&show_notice(notice, &self.zone));
         }
         let ids: Vec<_> = outcome.notices.iter().map(|notice| notice.id.clone()).collect();
         self.engine.handed_over(&ids);
     }
 
-    fn line(&mut self, text: String) {
+    fn line(&mut self, text: &str) {
         if self.offset >= self.from {
             self.lines.push(format!("{} {text}", show(self.offset)));
         }
@@ -422,7 +422,7 @@ impl Play {
             if let Value::Number(count) = point.value
                 && count > 0.0
             {
-                *self.suppressed.entry(point.labels[0].to_string()).or_default() += count as u64;
+                *self.suppressed.entry(point.labels[0].to_string()).or_default() += count;
             }
         }
     }
@@ -522,10 +522,10 @@ fn show(time: Duration) -> String {
         (seconds / 60 % 60, "m"),
         (seconds % 60, "s"),
     ];
-    let text: String = parts
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, unit)| format!("{n}{unit}"))
-        .collect();
+    let shown = parts.iter().filter(|(number, _)| *number > 0);
+    let text = shown
+        .map(|(number, unit)| format!("{number}{unit}"))
+        .collect::<Vec<_>>()
+        .concat();
     if text.is_empty() { "0m".to_owned() } else { text }
 }

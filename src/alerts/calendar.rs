@@ -95,7 +95,8 @@ impl Calendar {
                 start,
                 duration,
             } => {
-                let back = 1 + duration.as_secs().div_ceil(DAY.as_secs()) as u32;
+                // A week at most, as `Config::validate` sees to.
+                let back = (1..8).find(|days| DAY * *days >= *duration).unwrap_or(8) + 1;
                 let later = DAY * ahead;
                 let dates = self.days_until(at + later, back + ahead);
                 dates

@@ -205,14 +205,10 @@ impl Engine {
         let Some(track) = self.saved.tracks.get_mut(index) else {
             return;
         };
-        track.heard |= !matches!(finding.verdict, Verdict::Unknown(_));
-        track.explained = match &finding.verdict {
-            Verdict::Explained { by } => Some(by.clone()),
-            Verdict::Unknown(_) => track.explained.take(),
-            _ => None,
-        };
-        match &finding.verdict {
-            Verdict::Pending(breach) => track.follow(breach, at, Begins::NotYet),
+        track.hear(&finding.verdict);
+        let ending = match &finding.verdict {
+            Verdict::Clear { .. } => Ending::Cleared,
+            Verdict::Gone => Ending::SubjectGone,
             Verdict::Firing(breach) => {
                 let is_new = track.alert.as_ref().is_some_and(|alert| alert.fired_at.is_none());
                 track.follow(breach, at, Begins::Now);
@@ -220,26 +216,17 @@ impl Engine {
                     track.began(&self.config, at);
                     self.counts.fired(&track.rule, breach.severity);
                 }
+                return self.restate(index, at, before, outcome);
             }
-            Verdict::Unknown(why) => track.lose_sight(*why, at),
-            Verdict::Explained { .. } => {
-                if let Some(alert) = &mut track.alert {
-                    alert.unknown = None;
-                }
+            Verdict::Pending(breach) => {
+                track.follow(breach, at, Begins::NotYet);
+                return self.restate(index, at, before, outcome);
             }
-            Verdict::Clear { value } => {
-                if let Some(alert) = &mut track.alert {
-                    alert.value = *value;
-                }
-                let closed = track.close(Ending::Cleared, at);
-                return self.record_end(closed, at, outcome);
-            }
-            Verdict::Gone => {
-                let closed = track.close(Ending::SubjectGone, at);
-                return self.record_end(closed, at, outcome);
-            }
-        }
-        self.restate(index, at, before, outcome);
+            Verdict::Unknown(why) => return track.lose_sight(*why, at),
+            Verdict::Explained { .. } => return,
+        };
+        let closed = track.close(ending, at);
+        self.record_end(closed, at, outcome);
     }
 
     fn standing(&self, finding: &Finding) -> Option<Standing> {

@@ -29,3 +29,6 @@ pub use self::{
     store::{Saved, Store},
     suppress::Reason,
 };
+
+#[cfg(test)]
+mod engine_tests;

@@ -10,7 +10,7 @@ use super::{
     Acknowledgement, Alert, AlertId, Config, Ending, News, Peak, State, Unknown, name, suppress::Held,
 };
 use crate::{
-    rules::{Breach, Direction, Finding, Severity},
+    rules::{Breach, Direction, Finding, Severity, Verdict},
     sample::Missing,
 };
 
@@ -127,11 +127,28 @@ impl Track {
         id
     }
 
-    /// Takes over a breach. Until it fires only its severity may fall; what fires keeps its severity through a
-    /// pending breach, which a rule reports that has forgotten how long it lasts.
+    /// Notes what a verdict says besides a breach.
+    pub(super) fn hear(&mut self, verdict: &Verdict) {
+        if matches!(verdict, Verdict::Unknown(_)) {
+            return;
+        }
+        self.heard = true;
+        self.explained = match verdict {
+            Verdict::Explained { by } => Some(by.clone()),
+            _ => None,
+        };
+        if let Some(alert) = &mut self.alert {
+            alert.unknown = None;
+            if let Verdict::Clear { value } = verdict {
+                alert.value = *value;
+            }
+        }
+    }
+
+    /// Takes over a breach. What fires keeps its severity through a pending breach, which comes from a rule that
+    /// has forgotten how long it lasts, as after a restart.
     pub(super) fn follow(&mut self, breach: &Breach, at: Timestamp, begins: Begins) {
         let Some(alert) = &mut self.alert else { return };
-        alert.unknown = None;
         alert.value = breach.value;
         let is_worse = match breach.when {
             Direction::Above => breach.value > alert.peak.value,
