@@ -86,6 +86,9 @@ pub const METRICS: &[&Desc] = &[
     &LAST_SUCCESS,
 ];
 
+/// Reads one number of an integration; `None` is no series.
+type Number = fn(&Integration) -> Option<f64>;
+
 /// Counts; shared by the outbox, delivery and the exposition.
 #[derive(Debug)]
 pub(super) struct Metrics {
@@ -183,7 +186,7 @@ impl Metrics {
             Family::single(&QUEUE_CAPACITY, self.capacity as f64),
             Family::single(&QUEUE_WRITE_FAILURES, counts.write_failures as f64),
         ];
-        let each: [(&'static Desc, fn(&Integration) -> Option<f64>); 4] = [
+        let each: [(&'static Desc, Number); 4] = [
             (&TOTAL, |of| Some(of.attempted as f64)),
             (&RETRIES, |of| Some(of.retried as f64)),
             (&DROPPED, |of| Some(of.dropped as f64)),

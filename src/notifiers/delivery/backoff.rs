@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 const FIRST: Duration = Duration::from_secs(5);
 const FACTOR: u32 = 3;
-const LONGEST: Duration = Duration::from_secs(5 * 60);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// Failures in a row, and the wait that follows from them.
 #[derive(Debug, Clone, Copy, Default)]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     alerts::{News, Notice},
-    durable::volatile::Volatile,
+    durable::{Disk, volatile::Volatile},
 };
 
 /// A running delivery over a disk that can crash.
@@ -20,8 +20,9 @@ struct Running {
 }
 
 fn start(disk: &Volatile, clock: Clock, fakes: &[&Arc<Fake>]) -> Running {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let outbox = Outbox::open(
-        Arc::new(disk.clone()),
+        &disk,
         Path::new("/d/outbox.jsonl"),
         Limits::default(),
         clock.now(),

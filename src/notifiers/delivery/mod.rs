@@ -38,7 +38,7 @@ const DIGEST_ABOVE: usize = 10;
 /// Offers that may wait to be taken; more wait in their callers, with a limit.
 const OFFERS: usize = 64;
 /// The wall clock is looked at this often, as it may jump.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// How long a stop waits for a last try.
 const GRACE: Duration = Duration::from_secs(5);
 

@@ -40,8 +40,8 @@ pub(super) struct File {
 
 impl Journal {
     /// Opens the file and reads its events back.
-    pub(super) fn open(disk: Arc<dyn Disk>, path: &Path) -> (Self, Vec<Event>) {
-        let opened = Log::open(Arc::clone(&disk), path, FORMAT).and_then(|log| {
+    pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path) -> (Self, Vec<Event>) {
+        let opened = Log::open(Arc::clone(disk), path, FORMAT).and_then(|log| {
             let (events, damaged) = read(&log)?;
             Ok((log, events, damaged))
         });
@@ -54,7 +54,7 @@ impl Journal {
         };
         let mut behind = false;
         if damaged > 0 {
-            match copy_aside(&*disk, path) {
+            match copy_aside(&**disk, path) {
                 Ok(aside) => {
                     warn!(path = %path.display(), aside = %aside.display(), lines = damaged, "damaged lines of the outbox were passed over; a copy was set aside");
                     behind = true;

@@ -34,7 +34,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             capacity: 10_000,
-            expiry: Duration::from_secs(7 * 24 * 60 * 60),
+            expiry: Duration::from_hours(7 * 24),
             remembered: 5_000,
         }
     }
@@ -63,7 +63,7 @@ impl Outbox {
     /// An outbox that keeps its entries in the file `path`; what is in there waits again. Trouble with the file is
     /// logged, and everything is then kept in memory.
     #[must_use]
-    pub fn open(disk: Arc<dyn Disk>, path: &Path, limits: Limits, now: Now) -> Self {
+    pub fn open(disk: &Arc<dyn Disk>, path: &Path, limits: Limits, now: Now) -> Self {
         let (journal, events) = Journal::open(disk, path);
         let mut outbox = Self::new(journal, limits);
         for event in events {
@@ -143,7 +143,7 @@ impl Outbox {
             }),
             Err(Failure::Transient { .. }) => None,
         });
-        self.take(events.collect(), now);
+        self.take(&events.collect::<Vec<_>>(), now);
     }
 
     /// Gives these up.
@@ -151,7 +151,7 @@ impl Outbox {
         if !of.is_empty() {
             self.metrics.dropped(&of);
             self.take(
-                vec![Event::Dropped {
+                &[Event::Dropped {
                     at: now.wall,
                     of,
                     why,
@@ -179,12 +179,12 @@ impl Outbox {
         Arc::clone(&self.metrics)
     }
 
-    fn take(&mut self, events: Vec<Event>, now: Now) {
-        for event in &events {
+    fn take(&mut self, events: &[Event], now: Now) {
+        for event in events {
             self.queue.apply(event.clone(), now);
         }
         // Trouble is counted and logged where it happens; what is behind is made good by a later write.
-        let _ = self.write(&events);
+        let _ = self.write(events);
     }
 
     fn make_room(&mut self, now: Now, events: &mut Vec<Event>) {

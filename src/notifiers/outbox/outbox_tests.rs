@@ -17,7 +17,11 @@ fn open(disk: &Volatile) -> Outbox {
 }
 
 fn open_with(disk: &Volatile, limits: Limits) -> Outbox {
-    Outbox::open(Arc::new(disk.clone()), Path::new(PATH), limits, now())
+    Outbox::open(&shared(disk), Path::new(PATH), limits, now())
+}
+
+fn shared(disk: &Volatile) -> Arc<dyn Disk> {
+    Arc::new(disk.clone())
 }
 
 fn mail(recipients: &[&str]) -> Vec<Arc<dyn Notifier>> {
@@ -176,12 +180,7 @@ fn what_is_too_old_is_given_up_but_not_because_a_clock_jumped() {
     outbox.expire(later(24 * 7 - 1));
     assert_eq!(outbox.entries().count(), 1);
     // Read back after two weeks: it still gets an hour.
-    let mut reopened = Outbox::open(
-        Arc::new(disk.clone()),
-        Path::new(PATH),
-        Limits::default(),
-        later(24 * 14),
-    );
+    let mut reopened = Outbox::open(&shared(&disk), Path::new(PATH), Limits::default(), later(24 * 14));
     reopened.expire(later(24 * 14));
     assert_eq!(reopened.entries().count(), 1);
     reopened.expire(later(24 * 14 + 2));

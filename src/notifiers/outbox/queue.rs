@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What was read back from the file is not given up before this much time was spent on it, whatever the clock says.
-const LEAST_CHANCE: Duration = Duration::from_secs(60 * 60);
+const LEAST_CHANCE: Duration = Duration::from_hours(1);
 
 #[derive(Debug)]
 pub(super) struct Queue {

@@ -7,7 +7,7 @@ use ureq::{Agent, http::Response};
 use super::super::{Failure, Reason};
 
 /// A server can keep us away for no longer than this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// Calls one address.
 pub(super) struct Post {

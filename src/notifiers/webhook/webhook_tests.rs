@@ -159,7 +159,7 @@ fn every_story_is_one_line_that_mentions_nobody() {
     let late = vec![notice("a", 1, News::Fired), notice("a", 2, News::Resolved)];
     assert_eq!(
         text(Story::One(late)),
-        "[RESOLVED] CPU usage on web1, lasted 7 min (14:00–14:07)"
+        "[RESOLVED] CPU usage on web1, lasted 7 min 0 s (14:00–14:07)"
     );
     let mut hostile = notice("a", 1, News::Fired);
     hostile.alert.subject = "<!channel>\n& co".into();
