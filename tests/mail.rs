@@ -54,6 +54,7 @@ impl Server {
             .arg(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .expect("Python starts");
         let mut line = String::new();
@@ -431,21 +432,14 @@ fn hasty(config: &Config) -> Email {
 
 #[tokio::test]
 async fn servers_that_misbehave_cost_a_bounded_time() {
-    let ehlo = "250-fake\r\n250 8BITMIME\r\n";
+    const EHLO: &str = "250-fake\r\n250 8BITMIME\r\n";
+    const UP_TO_DATA: &[&str] = &["220 fake\r\n", EHLO, "250 ok\r\n", "250 ok\r\n", "354 go\r\n"];
     for (lines, silent, expected) in [
         (&[][..], true, Reason::Timeout),
         (&["220 fake\r\n"][..], true, Reason::Timeout),
         (&["220 fake\r\n"][..], false, Reason::Connect),
-        (
-            &["220 fake\r\n", ehlo, "250 ok\r\n", "250 ok\r\n", "354 go\r\n"][..],
-            false,
-            Reason::Connect,
-        ),
-        (
-            &["220 fake\r\n", ehlo, "250 ok\r\n", "250 ok\r\n", "354 go\r\n"][..],
-            true,
-            Reason::Timeout,
-        ),
+        (UP_TO_DATA, false, Reason::Connect),
+        (UP_TO_DATA, true, Reason::Timeout),
         (&["421 too busy\r\n"][..], true, Reason::RateLimited),
         (&["nonsense\r\n"][..], true, Reason::Connect),
     ] {

@@ -12,10 +12,10 @@ use crate::{figures::Unit, notifiers::Point, rules::Severity};
 
 const WIDTH: f32 = 1100.0;
 const HEIGHT: f32 = 360.0;
-const LEFT: f32 = 150.0;
+const LEFT: f32 = 210.0;
 const RIGHT: f32 = 1070.0;
 const TOP: f32 = 24.0;
-const BOTTOM: f32 = 308.0;
+const BOTTOM: f32 = 302.0;
 
 const INK: [u8; 3] = [0x4b, 0x54, 0x5e];
 const GRID: [u8; 3] = [0xe3, 0xe7, 0xeb];
@@ -139,7 +139,7 @@ fn moments(scale: &Scale, zone: &TimeZone) -> Vec<Timestamp> {
     ];
     let step = steps
         .into_iter()
-        .find(|step| span / *step as f64 <= 6.0)
+        .find(|step| span / *step as f64 <= 5.0)
         .unwrap_or(7 * 86_400);
     let begin = Timestamp::from_second(scale.from as i64).unwrap_or_default();
     let offset = i64::from(zone.to_offset(begin).seconds());
@@ -171,14 +171,14 @@ impl Canvas {
             let y = scale.y(*tick);
             self.stroke(&[(LEFT, y), (RIGHT, y)], paint(GRID, 255), 2.0, None);
             let label = drawing.unit.show(*tick);
-            self.text(&label, LEFT - 14.0 - text_width(&label), y - 12.0);
+            self.text(&label, LEFT - 14.0 - text_width(&label), y - 16.0);
         }
         for at in moments(scale, drawing.zone) {
             let x = scale.x(at);
             self.stroke(&[(x, BOTTOM), (x, BOTTOM + 8.0)], paint(INK, 255), 2.0, None);
             let label = words::clock(at, drawing.zone);
             let left = (x - text_width(&label) / 2.0).min(WIDTH - text_width(&label) - 4.0);
-            self.text(&label, left, BOTTOM + 16.0);
+            self.text(&label, left, BOTTOM + 14.0);
         }
     }
 
@@ -254,7 +254,7 @@ impl Canvas {
         let top = top.max(0.0) as usize;
         for raster in text
             .chars()
-            .filter_map(|c| get_raster(c, FontWeight::Regular, RasterHeight::Size24))
+            .filter_map(|c| get_raster(c, FontWeight::Regular, RasterHeight::Size32))
         {
             for (row, line) in raster.rows().enumerate() {
                 for (column, strength) in line.iter().enumerate().filter(|(_, strength)| **strength > 0) {
@@ -273,7 +273,7 @@ impl Canvas {
 }
 
 fn text_width(text: &str) -> f32 {
-    (text.chars().count() * get_raster_width(FontWeight::Regular, RasterHeight::Size24)) as f32
+    (text.chars().count() * get_raster_width(FontWeight::Regular, RasterHeight::Size32)) as f32
 }
 
 /// Ink of this strength over white.
