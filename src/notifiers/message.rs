@@ -80,6 +80,10 @@ pub trait Notifier: Send + Sync {
     fn waits_for_quiet_hours(&self) -> bool;
 
     /// Sends these one after the other over one connection where that is possible; one result per message, in order.
+    #[expect(
+        clippy::type_complexity,
+        reason = "the plain form of an asynchronous function of a trait object"
+    )]
     fn send<'a>(
         &'a self,
         messages: &'a [Message],

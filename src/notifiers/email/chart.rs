@@ -1,6 +1,12 @@
 //! The course of a signal as a small picture (PNG, twice the pixels it is shown with): the band between smallest and
 //! largest value, the mean, the levels of the rule, and the time of the alert.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "pixels: everything is clamped to the picture, and its times are far from the ends of their types"
+)]
+
 use jiff::{Timestamp, tz::TimeZone};
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 use tiny_skia::{
@@ -169,13 +175,13 @@ impl Canvas {
     fn grid(&mut self, drawing: &Drawing<'_>, scale: &Scale) {
         for tick in &scale.ticks {
             let y = scale.y(*tick);
-            self.stroke(&[(LEFT, y), (RIGHT, y)], paint(GRID, 255), 2.0, None);
+            self.stroke(&[(LEFT, y), (RIGHT, y)], &paint(GRID, 255), 2.0, None);
             let label = drawing.unit.show(*tick);
             self.text(&label, LEFT - 14.0 - text_width(&label), y - 16.0);
         }
         for at in moments(scale, drawing.zone) {
             let x = scale.x(at);
-            self.stroke(&[(x, BOTTOM), (x, BOTTOM + 8.0)], paint(INK, 255), 2.0, None);
+            self.stroke(&[(x, BOTTOM), (x, BOTTOM + 8.0)], &paint(INK, 255), 2.0, None);
             let label = words::clock(at, drawing.zone);
             let left = (x - text_width(&label) / 2.0).min(WIDTH - text_width(&label) - 4.0);
             self.text(&label, left, BOTTOM + 14.0);
@@ -191,9 +197,9 @@ impl Canvas {
         let mut path = PathBuilder::new();
         for (index, (x, y)) in above.chain(below).enumerate() {
             if index == 0 {
-                path.move_to(x, y)
+                path.move_to(x, y);
             } else {
-                path.line_to(x, y)
+                path.line_to(x, y);
             }
         }
         path.close();
@@ -211,7 +217,7 @@ impl Canvas {
             let colour = paint(channels(words::colour(Some(*severity))), 255);
             self.stroke(
                 &[(LEFT, y), (RIGHT, y)],
-                colour,
+                &colour,
                 3.0,
                 StrokeDash::new(vec![14.0, 9.0], 0.0),
             );
@@ -223,16 +229,16 @@ impl Canvas {
             .iter()
             .map(|point| (scale.x(point.at), scale.y(point.mean)))
             .collect();
-        self.stroke(&line, paint(LINE, 255), 4.0, None);
+        self.stroke(&line, &paint(LINE, 255), 4.0, None);
     }
 
-    fn stroke(&mut self, points: &[(f32, f32)], paint: Paint<'_>, width: f32, dash: Option<StrokeDash>) {
+    fn stroke(&mut self, points: &[(f32, f32)], paint: &Paint<'_>, width: f32, dash: Option<StrokeDash>) {
         let mut path = PathBuilder::new();
         for (index, (x, y)) in points.iter().enumerate() {
             if index == 0 {
-                path.move_to(*x, *y)
+                path.move_to(*x, *y);
             } else {
-                path.line_to(*x, *y)
+                path.line_to(*x, *y);
             }
         }
         let Some(path) = path.finish() else { return };
@@ -244,7 +250,7 @@ impl Canvas {
             ..Stroke::default()
         };
         self.pixels
-            .stroke_path(&path, &paint, &stroke, Transform::identity(), None);
+            .stroke_path(&path, paint, &stroke, Transform::identity(), None);
     }
 
     /// Draws on the white ground, so grey is as good as transparent.
@@ -303,10 +309,10 @@ mod tests {
     use super::*;
 
     fn course(values: &[f64]) -> Vec<Point> {
-        let points = values.iter().enumerate();
+        let points = (0_i64..).zip(values);
         points
             .map(|(index, value)| Point {
-                at: Timestamp::from_second(1_800_000_000 + 60 * index as i64).expect("a time"),
+                at: Timestamp::from_second(1_800_000_000 + 60 * index).expect("a time"),
                 min: value * 0.9,
                 mean: *value,
                 max: value * 1.1,
