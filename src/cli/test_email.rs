@@ -222,7 +222,7 @@ fn report(messages: &[Message], results: &[Result<(), Failure>], transcript: &Tr
                 failure.to_string()
             }
         };
-        text.push_str(&format!("{severity:<8} to {}: {outcome}\n", message.recipient));
+        text += &[severity, " to ", &message.recipient, ": ", &outcome, "\n"].concat();
     }
     if failed == 0 {
         return Answer::fine(text);

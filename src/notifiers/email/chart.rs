@@ -1,6 +1,12 @@
 //! The course of a signal as a small picture (PNG, twice the pixels it is shown with): the band between smallest and
 //! largest value, the mean, the levels of the rule, and the time of the alert.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "pixels: everything is clamped to the picture, and its times are far from the ends of their types"
+)]
+
 use jiff::{Timestamp, tz::TimeZone};
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 use tiny_skia::{
@@ -12,10 +18,10 @@ use crate::{figures::Unit, notifiers::Point, rules::Severity};
 
 const WIDTH: f32 = 1100.0;
 const HEIGHT: f32 = 360.0;
-const LEFT: f32 = 150.0;
+const LEFT: f32 = 210.0;
 const RIGHT: f32 = 1070.0;
 const TOP: f32 = 24.0;
-const BOTTOM: f32 = 308.0;
+const BOTTOM: f32 = 302.0;
 
 const INK: [u8; 3] = [0x4b, 0x54, 0x5e];
 const GRID: [u8; 3] = [0xe3, 0xe7, 0xeb];
@@ -139,7 +145,7 @@ fn moments(scale: &Scale, zone: &TimeZone) -> Vec<Timestamp> {
     ];
     let step = steps
         .into_iter()
-        .find(|step| span / *step as f64 <= 6.0)
+        .find(|step| span / *step as f64 <= 5.0)
         .unwrap_or(7 * 86_400);
     let begin = Timestamp::from_second(scale.from as i64).unwrap_or_default();
     let offset = i64::from(zone.to_offset(begin).seconds());
@@ -169,16 +175,16 @@ impl Canvas {
     fn grid(&mut self, drawing: &Drawing<'_>, scale: &Scale) {
         for tick in &scale.ticks {
             let y = scale.y(*tick);
-            self.stroke(&[(LEFT, y), (RIGHT, y)], paint(GRID, 255), 2.0, None);
+            self.stroke(&[(LEFT, y), (RIGHT, y)], &paint(GRID, 255), 2.0, None);
             let label = drawing.unit.show(*tick);
-            self.text(&label, LEFT - 14.0 - text_width(&label), y - 12.0);
+            self.text(&label, LEFT - 14.0 - text_width(&label), y - 16.0);
         }
         for at in moments(scale, drawing.zone) {
             let x = scale.x(at);
-            self.stroke(&[(x, BOTTOM), (x, BOTTOM + 8.0)], paint(INK, 255), 2.0, None);
+            self.stroke(&[(x, BOTTOM), (x, BOTTOM + 8.0)], &paint(INK, 255), 2.0, None);
             let label = words::clock(at, drawing.zone);
             let left = (x - text_width(&label) / 2.0).min(WIDTH - text_width(&label) - 4.0);
-            self.text(&label, left, BOTTOM + 16.0);
+            self.text(&label, left, BOTTOM + 14.0);
         }
     }
 
@@ -191,9 +197,9 @@ impl Canvas {
         let mut path = PathBuilder::new();
         for (index, (x, y)) in above.chain(below).enumerate() {
             if index == 0 {
-                path.move_to(x, y)
+                path.move_to(x, y);
             } else {
-                path.line_to(x, y)
+                path.line_to(x, y);
             }
         }
         path.close();
@@ -211,7 +217,7 @@ impl Canvas {
             let colour = paint(channels(words::colour(Some(*severity))), 255);
             self.stroke(
                 &[(LEFT, y), (RIGHT, y)],
-                colour,
+                &colour,
                 3.0,
                 StrokeDash::new(vec![14.0, 9.0], 0.0),
             );
@@ -223,16 +229,16 @@ impl Canvas {
             .iter()
             .map(|point| (scale.x(point.at), scale.y(point.mean)))
             .collect();
-        self.stroke(&line, paint(LINE, 255), 4.0, None);
+        self.stroke(&line, &paint(LINE, 255), 4.0, None);
     }
 
-    fn stroke(&mut self, points: &[(f32, f32)], paint: Paint<'_>, width: f32, dash: Option<StrokeDash>) {
+    fn stroke(&mut self, points: &[(f32, f32)], paint: &Paint<'_>, width: f32, dash: Option<StrokeDash>) {
         let mut path = PathBuilder::new();
         for (index, (x, y)) in points.iter().enumerate() {
             if index == 0 {
-                path.move_to(*x, *y)
+                path.move_to(*x, *y);
             } else {
-                path.line_to(*x, *y)
+                path.line_to(*x, *y);
             }
         }
         let Some(path) = path.finish() else { return };
@@ -244,7 +250,7 @@ impl Canvas {
             ..Stroke::default()
         };
         self.pixels
-            .stroke_path(&path, &paint, &stroke, Transform::identity(), None);
+            .stroke_path(&path, paint, &stroke, Transform::identity(), None);
     }
 
     /// Draws on the white ground, so grey is as good as transparent.
@@ -254,7 +260,7 @@ impl Canvas {
         let top = top.max(0.0) as usize;
         for raster in text
             .chars()
-            .filter_map(|c| get_raster(c, FontWeight::Regular, RasterHeight::Size24))
+            .filter_map(|c| get_raster(c, FontWeight::Regular, RasterHeight::Size32))
         {
             for (row, line) in raster.rows().enumerate() {
                 for (column, strength) in line.iter().enumerate().filter(|(_, strength)| **strength > 0) {
@@ -273,7 +279,7 @@ impl Canvas {
 }
 
 fn text_width(text: &str) -> f32 {
-    (text.chars().count() * get_raster_width(FontWeight::Regular, RasterHeight::Size24)) as f32
+    (text.chars().count() * get_raster_width(FontWeight::Regular, RasterHeight::Size32)) as f32
 }
 
 /// Ink of this strength over white.
@@ -303,10 +309,10 @@ mod tests {
     use super::*;
 
     fn course(values: &[f64]) -> Vec<Point> {
-        let points = values.iter().enumerate();
+        let points = (0_i64..).zip(values);
         points
             .map(|(index, value)| Point {
-                at: Timestamp::from_second(1_800_000_000 + 60 * index as i64).expect("a time"),
+                at: Timestamp::from_second(1_800_000_000 + 60 * index).expect("a time"),
                 min: value * 0.9,
                 mean: *value,
                 max: value * 1.1,

@@ -52,6 +52,9 @@ struct Row {
     when: String,
 }
 
+/// Name of the template that is escaped.
+const HTML: &str = "mail.html";
+
 /// Content-ID of the chart.
 pub(super) const CHART: &str = "chart";
 
@@ -150,7 +153,7 @@ impl View {
 
     /// The part for programs that show HTML.
     pub(super) fn html(&self) -> Result<String, minijinja::Error> {
-        templates().get_template("mail.html")?.render(Serde(self))
+        templates().get_template(HTML)?.render(Serde(self))
     }
 
     /// The part for all others.
@@ -170,14 +173,14 @@ fn templates() -> &'static Environment<'static> {
             .build();
         environment.set_syntax(syntax.unwrap_or_default());
         environment.set_auto_escape_callback(|name| {
-            if name.ends_with(".html") {
+            if name == HTML {
                 AutoEscape::Html
             } else {
                 AutoEscape::None
             }
         });
         for (name, source) in [
-            ("mail.html", include_str!("templates/mail.html")),
+            (HTML, include_str!("templates/mail.html")),
             ("mail.txt", include_str!("templates/mail.txt")),
         ] {
             environment
