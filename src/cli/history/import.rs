@@ -51,6 +51,11 @@ enum Error {
 }
 
 pub(super) fn answer(place: &Place, request: &Request) -> Answer {
+    let files: Vec<PathBuf> = request.files.iter().flat_map(|path| expand(path)).collect();
+    if files.is_empty() {
+        let complaint = "none of the files of the Python system is there";
+        return Answer::failure(Exit::WorldsFault, complaint);
+    }
     let lock = create_private(&place.data_dir.join("history"))
         .map_err(|source| format!("create {}: {source}", place.data_dir.display()))
         .and_then(|()| Lock::take(&place.data_dir).map_err(|error| refusal(&error)));
@@ -58,7 +63,6 @@ pub(super) fn answer(place: &Place, request: &Request) -> Answer {
         Ok(lock) => lock,
         Err(why) => return Answer::failure(Exit::WorldsFault, format_args!("failed to {why}")),
     };
-    let files: Vec<PathBuf> = request.files.iter().flat_map(|path| expand(path)).collect();
     let bar = progress(&files);
     let mut answer = Answer::fine("");
     for file in &files {
@@ -78,10 +82,6 @@ pub(super) fn answer(place: &Place, request: &Request) -> Answer {
         bar.inc(size(file));
     }
     bar.finish_and_clear();
-    if files.is_empty() {
-        let complaint = "none of the files of the Python system is there";
-        return Answer::failure(Exit::WorldsFault, complaint);
-    }
     answer
 }
 
@@ -142,6 +142,7 @@ fn take(place: &Place, file: &Path) -> Result<Taken, Error> {
     )
 }
 
+/// Stores the anomalies first: should the second write fail, another import adds what is missing and nothing twice.
 fn store_all(data_dir: &Path, stream: Stream, imported: Imported) -> Result<Taken, Error> {
     let (alerts, noted) = store_transitions(data_dir, imported.transitions)?;
     if stream == Stream::Alerts {

@@ -82,3 +82,43 @@ fn severity(word: &str) -> &'static str {
         _ => "medium",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    #[test]
+    fn an_alert_is_one_transition_with_a_name_for_good() {
+        let content = json!([
+            {"timestamp": "2025-08-12T14:00:00", "alert_type": "High CPU", "message": "CPU at 91 %",
+             "severity": "WARNING", "resolved": false},
+            {"timestamp": "2025-08-12T14:00:00", "alert_type": "High CPU", "message": "CPU at 92 %"},
+        ]);
+        let origin = Origin {
+            zone: TimeZone::UTC,
+            names: HashMap::new(),
+        };
+        let read = || {
+            read(content.to_string().as_bytes(), &origin)
+                .expect("a file")
+                .transitions
+        };
+        let found = read();
+        assert_eq!(found, read());
+        assert_ne!(found[0]["id"], found[1]["id"]);
+        assert_eq!(found[0]["id"], "high_cpu-b2151cab8b1d");
+        let words = ["t", "rule", "severity", "to", "explanation"].map(|key| found[0][key].as_str());
+        let expected = [
+            "2025-08-12T14:00:00.000Z",
+            "high_cpu",
+            "medium",
+            "firing",
+            "CPU at 91 %",
+        ];
+        assert_eq!(words, expected.map(Some));
+    }
+}

@@ -50,3 +50,19 @@ fn share(percent: Option<f64>) -> Observed {
         Some(percent) => Observed::Implausible(percent / 100.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_a_share_and_what_cannot_be_one_is_flagged() {
+        for (percent, expected) in [
+            (Some(12.5), Observed::Value(0.125)),
+            (Some(400.0), Observed::Implausible(4.0)),
+            (None, Observed::Missing(Missing::ReadFailed)),
+        ] {
+            assert_eq!(share(percent), expected);
+        }
+    }
+}
