@@ -12,7 +12,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use netkestrel::{
     collectors,
     durable::Lock,
-    history::exchange::{Labels, line, write_openmetrics},
+    history::{
+        Record,
+        exchange::{Labels, write_openmetrics},
+    },
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -316,7 +319,7 @@ fn every_signal_is_exported_under_a_name_of_its_own_that_no_histogram_has() {
         "{{\"t\":\"2026-01-01T00:00:00Z\",\"r\":{{{}}}}}",
         names.collect::<Vec<_>>().join(",")
     );
-    let record = line::decode(text.as_bytes()).unwrap();
+    let record = Record::decode(text.as_bytes()).unwrap();
     let labels = Labels {
         job: "netkestrel".to_owned(),
         instance: "h:1".to_owned(),

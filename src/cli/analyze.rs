@@ -9,7 +9,7 @@ use super::{
     answer::{Answer, Exit},
     flags::Flags,
     history::{
-        Place, Range, place, records,
+        Place, Range, place, reader, records,
         table::{Side, table},
         transitions,
     },
@@ -17,9 +17,8 @@ use super::{
 use crate::{
     app::chain,
     clock::Clock,
-    durable,
     figures::{self, Unit},
-    history::{Analysis, Analyzer, Stream, Window},
+    history::{self, Analysis, Analyzer, Stream, Window},
 };
 
 /// Hours of the day that are shown to people.
@@ -36,7 +35,7 @@ pub(super) struct Request {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
-    Open(#[from] durable::Error),
+    Open(#[from] history::Error),
     #[error("read the history")]
     Read(#[from] io::Error),
 }
@@ -68,13 +67,14 @@ fn analyze(place: &Place, window: Window) -> Result<Analysis, Error> {
         to: Some(window.to),
     };
     let mut analyzer = Analyzer::new(window, place.zone());
+    let reader = reader(place)?;
     for stream in [Stream::Bandwidth, Stream::System, Stream::Devices] {
-        for record in records(&place.data_dir, stream, range)? {
+        for record in records(&reader, stream, range)? {
             analyzer.record(stream, &record?);
         }
     }
-    for transition in transitions(&place.data_dir, range)? {
-        analyzer.transition(&transition?);
+    for transition in transitions(&reader, range)? {
+        analyzer.transition(&transition);
     }
     Ok(analyzer.finish())
 }

@@ -8,16 +8,16 @@ pub(super) mod table;
 
 use std::path::PathBuf;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 
-pub(super) use self::store::{Range, records, transitions};
+pub(super) use self::store::{Range, reader, records, transitions};
 use super::{
     Output,
     answer::{Answer, Exit},
     check_config,
     flags::{self, Flags},
 };
-use crate::{config::Config, units::HumanDuration};
+use crate::config::Config;
 
 /// What to do.
 #[derive(clap::Subcommand)]
@@ -77,8 +77,7 @@ pub(super) struct Place {
 impl Place {
     /// The zone of local times.
     pub(super) fn zone(&self) -> TimeZone {
-        // A name that is not known did not pass the configuration's own check.
-        TimeZone::get(&self.config.timezone).unwrap_or_else(|_| TimeZone::system())
+        self.config.zone()
     }
 }
 
@@ -93,45 +92,4 @@ pub(super) fn place(flags: &Flags) -> Result<Place, Answer> {
         Answer::failure(Exit::UsersFault, complaint)
     })?;
     Ok(Place { config, data_dir })
-}
-
-/// A moment as people give it: RFC 3339, seconds since 1970, or `-24h` before `now`.
-pub(super) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let accepted = || {
-        format!(
-            "given `{}`; accepted: RFC 3339 such as `2026-11-25T12:00:00Z`, seconds since 1970, or a time back such \
-             as `-24h`",
-            text.escape_debug()
-        )
-    };
-    if let Some(back) = text.strip_prefix('-') {
-        let back = HumanDuration::parse(back).map_err(|_| accepted())?;
-        return now.checked_sub(*back).map_err(|_| accepted());
-    }
-    if let Ok(seconds) = text.parse::<f64>() {
-        let since = jiff::SignedDuration::try_from_secs_f64(seconds).map_err(|_| accepted())?;
-        return Timestamp::from_duration(since).map_err(|_| accepted());
-    }
-    text.parse().map_err(|_| accepted())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_may_be_given_in_three_ways() {
-        let now: Timestamp = "2026-11-25T12:00:00Z".parse().expect("a time");
-        for (text, expected) in [
-            ("2026-11-25T11:00:00+01:00", "2026-11-25T10:00:00Z"),
-            ("1795608000.5", "2026-11-25T12:00:00.5Z"),
-            ("-24h", "2026-11-24T12:00:00Z"),
-        ] {
-            assert_eq!(moment(text, now).expect(text).to_string(), expected, "{text}");
-        }
-        for text in ["yesterday", "-", "-24", "1e300", ""] {
-            let error = moment(text, now).expect_err(text);
-            assert!(error.contains("accepted: RFC 3339"), "{error}");
-        }
-    }
 }

@@ -177,6 +177,11 @@ impl Records {
         self.failure.as_ref()
     }
 
+    /// As [`Self::failure`], told once.
+    pub fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+
     /// The next line of these times.
     pub(super) fn next_line(&mut self) -> Option<&[u8]> {
         loop {

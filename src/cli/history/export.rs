@@ -10,15 +10,16 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
-use super::{Place, Range, moment, records, transitions};
+use super::{Place, Range, reader, records, transitions};
 use crate::{
     app::chain,
     cli::answer::{Answer, Exit},
     clock::Clock,
-    collectors, durable,
+    collectors,
     history::{
-        Stream,
+        self, Stream,
         exchange::{self, Error, Labels},
+        parse_time,
     },
 };
 
@@ -101,7 +102,7 @@ enum Failure {
     #[error(transparent)]
     Export(#[from] Error),
     #[error(transparent)]
-    Open(#[from] durable::Error),
+    Open(#[from] history::Error),
     #[error("write {}", path.display())]
     File {
         path: PathBuf,
@@ -113,7 +114,7 @@ enum Failure {
 fn range(request: &Request) -> Result<Range, Answer> {
     let now = Clock::System.now().wall;
     let read = |flag: &str, text: &Option<String>| {
-        let moment = text.as_deref().map(|text| moment(text, now)).transpose();
+        let moment = text.as_deref().map(|text| parse_time(text, now)).transpose();
         moment.map_err(|error| Answer::failure(Exit::UsersFault, format_args!("{flag}: {error}")))
     };
     Ok(Range {
@@ -137,15 +138,16 @@ fn write_file(place: &Place, request: &Request, range: Range, path: &Path) -> Re
 }
 
 fn write(place: &Place, request: &Request, range: Range, out: &mut impl Write) -> Result<(), Failure> {
+    let reader = reader(place)?;
     if request.stream == Stream::Alerts {
-        let transitions = transitions(&place.data_dir, range)?;
+        let transitions = transitions(&reader, range)?.into_iter().map(Ok);
         match request.format {
             Kind::Csv => exchange::write_transitions_csv(transitions, out)?,
             Kind::Json | Kind::Openmetrics => exchange::write_transitions_json(transitions, out)?,
         }
         return Ok(());
     }
-    let records = records(&place.data_dir, request.stream, range)?;
+    let records = records(&reader, request.stream, range)?;
     match request.format {
         Kind::Csv => exchange::write_csv(records, out)?,
         Kind::Json => exchange::write_json(records, out)?,

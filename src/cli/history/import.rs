@@ -4,21 +4,22 @@ use std::{
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
 
-use super::{Place, Range, records, store, transitions};
+use super::{Place, Range, records, transitions};
 use crate::{
     app::chain,
     cli::answer::{Answer, Exit},
-    durable::{self, Lock},
+    durable::{self, Lock, Os},
     history::{
-        Record, Stream,
+        self, Record, Store, Stream,
         exchange::{
-            Counts, line, merge, merge_transitions,
+            Counts, fresh, fresh_transitions,
             python::{self, Imported, Kind, Origin},
+            transition_time,
         },
     },
 };
@@ -45,7 +46,7 @@ enum Error {
     #[error(transparent)]
     Python(#[from] python::Error),
     #[error(transparent)]
-    Store(#[from] durable::Error),
+    Store(#[from] history::Error),
     #[error("read the history that is there")]
     History(#[source] io::Error),
 }
@@ -120,7 +121,7 @@ struct Taken {
     counts: Counts,
     anomalies: usize,
     /// Records of the stream by now.
-    total: usize,
+    total: u64,
 }
 
 fn take(place: &Place, file: &Path) -> Result<Taken, Error> {
@@ -135,51 +136,37 @@ fn take(place: &Place, file: &Path) -> Result<Taken, Error> {
             .map(|target| (target.address.clone(), target.name.as_str().into()))
             .collect(),
     };
-    store_all(
-        &place.data_dir,
-        kind.stream(),
-        python::read(kind, &content, &origin)?,
-    )
+    store_all(place, kind.stream(), python::read(kind, &content, &origin)?)
 }
 
 /// Stores the anomalies first: should the second write fail, another import adds what is missing and nothing twice.
-fn store_all(data_dir: &Path, stream: Stream, imported: Imported) -> Result<Taken, Error> {
-    let (alerts, noted) = store_transitions(data_dir, imported.transitions)?;
-    if stream == Stream::Alerts {
-        return Ok(Taken {
-            stream,
-            counts: noted,
-            anomalies: 0,
-            total: alerts,
-        });
-    }
-    let existing = records(data_dir, stream, Range::default())?;
-    let existing: Vec<Record> = existing.collect::<io::Result<_>>().map_err(Error::History)?;
-    let (merged, counts) = merge(stream, &existing, imported.records);
-    if counts.added > 0 {
-        let mut log = store::open(data_dir, stream)?;
-        log.replace(&mut |file| {
-            let mut lines = merged.iter().map(line::encode);
-            lines.try_for_each(|line| writeln!(file, "{line}"))
-        })?;
-    }
-    Ok(Taken {
+fn store_all(place: &Place, stream: Stream, imported: Imported) -> Result<Taken, Error> {
+    let store = Store::open(Arc::new(Os), &place.data_dir, &place.config.history);
+    let reader = store.reader();
+    let (new, noted) = fresh_transitions(&transitions(&reader, Range::default())?, imported.transitions);
+    let timed = new
+        .iter()
+        .filter_map(|value| Some((transition_time(value)?, value)));
+    store.import_transitions(timed)?;
+    let mut taken = Taken {
         stream,
-        counts,
-        anomalies: noted.added,
-        total: merged.len(),
-    })
-}
-
-fn store_transitions(data_dir: &Path, imported: Vec<Value>) -> Result<(usize, Counts), Error> {
-    let existing = transitions(data_dir, Range::default())?;
-    let existing: Vec<Value> = existing.collect::<io::Result<_>>().map_err(Error::History)?;
-    let (merged, counts) = merge_transitions(&existing, imported);
-    if counts.added > 0 {
-        let mut log = store::open(data_dir, Stream::Alerts)?;
-        log.replace(&mut |file| merged.iter().try_for_each(|value| writeln!(file, "{value}")))?;
+        counts: noted,
+        anomalies: 0,
+        total: 0,
+    };
+    if stream != Stream::Alerts {
+        let existing = records(&reader, stream, Range::default())?;
+        let existing: Vec<Record> = existing.collect::<io::Result<_>>().map_err(Error::History)?;
+        let (new, counts) = fresh(stream, existing, imported.records);
+        store.import(stream, &new)?;
+        (taken.counts, taken.anomalies) = (counts, noted.added);
     }
-    Ok((merged.len(), counts))
+    let stats = reader.stats();
+    taken.total = stats
+        .iter()
+        .find(|stats| stats.stream == stream)
+        .map_or(0, |stats| stats.records);
+    Ok(taken)
 }
 
 fn tell(answer: &mut Answer, file: &Path, taken: &Taken, kept: u32) {
@@ -197,7 +184,7 @@ fn tell(answer: &mut Answer, file: &Path, taken: &Taken, kept: u32) {
         "{}: {read} records read, {added} added, {already_there} already there{anomalies}",
         file.display()
     );
-    if taken.total > usize::try_from(kept).unwrap_or(usize::MAX) {
+    if taken.total > u64::from(kept) {
         let _ = writeln!(
             answer.complaint,
             "note: {} has {} records by now, of which `history.records` keeps the last {kept}; raise it before the \

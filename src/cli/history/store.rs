@@ -1,16 +1,14 @@
-//! The one place of the command line that opens history: lines of a stream, as records or transitions.
+//! The one place of the command line that opens history to read it: a running instance may be writing it.
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::Place;
 use crate::{
-    durable::{self, Format, Log, Os},
-    history::{
-        Record, Stream,
-        exchange::{line, transition_time},
-    },
+    durable::Os,
+    history::{Error, Reader, Record, Stream},
 };
 
 /// A stretch of time; `None` is open.
@@ -21,58 +19,35 @@ pub(in crate::cli) struct Range {
 }
 
 impl Range {
-    fn holds(self, at: Timestamp) -> bool {
-        self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at <= to)
+    fn ends(self) -> (Timestamp, Timestamp) {
+        (
+            self.from.unwrap_or(Timestamp::MIN),
+            self.to.unwrap_or(Timestamp::MAX),
+        )
     }
 }
 
-/// The log of a stream.
-pub(super) fn open(data_dir: &Path, stream: Stream) -> Result<Log, durable::Error> {
-    let kind = match stream {
-        Stream::Bandwidth => "history/bandwidth",
-        Stream::System => "history/system",
-        Stream::Devices => "history/devices",
-        Stream::Alerts => "history/alerts",
-    };
-    let path = data_dir.join("history").join(format!("{}.jsonl", stream.name()));
-    Log::open(Arc::new(Os), path, Format { kind, version: 1 })
+/// What reads the history of this place.
+pub(in crate::cli) fn reader(place: &Place) -> Result<Reader, Error> {
+    Reader::open(Arc::new(Os), &place.data_dir, &place.config.history)
 }
 
-/// Records of a stream, in the order of the file. A line that is none is passed over.
+/// Records of a stream, as they come from the disk. Lines that are none are passed over.
 pub(in crate::cli) fn records(
-    data_dir: &Path,
+    reader: &Reader,
     stream: Stream,
     range: Range,
-) -> Result<impl Iterator<Item = io::Result<Record>>, durable::Error> {
-    let lines = lines(data_dir, stream)?;
-    let records = lines.filter_map(|line| line.map(|line| line::decode(&line)).transpose());
-    Ok(records.filter(move |record| record.as_ref().map_or(true, |record| range.holds(record.at))))
-}
-
-/// Transitions of alerts, in the order of the file.
-pub(in crate::cli) fn transitions(
-    data_dir: &Path,
-    range: Range,
-) -> Result<impl Iterator<Item = io::Result<Value>>, durable::Error> {
-    let lines = lines(data_dir, Stream::Alerts)?;
-    let values = lines.filter_map(|line| {
-        line.map(|line| serde_json::from_slice::<Value>(&line).ok())
-            .transpose()
-    });
-    Ok(values.filter(move |value| {
-        let at = value.as_ref().map(transition_time);
-        at.map_or(true, |at| at.is_some_and(|at| range.holds(at)))
+) -> Result<impl Iterator<Item = io::Result<Record>>, Error> {
+    let (from, to) = range.ends();
+    let mut records = reader.records(stream, from, to)?;
+    Ok(std::iter::from_fn(move || match records.next() {
+        Some(record) => Some(Ok(record)),
+        None => records.take_failure().map(|error| Err(io::Error::other(error))),
     }))
 }
 
-fn lines(
-    data_dir: &Path,
-    stream: Stream,
-) -> Result<impl Iterator<Item = io::Result<Vec<u8>>>, durable::Error> {
-    let mut lines = open(data_dir, stream)?.lines()?;
-    Ok(std::iter::from_fn(move || {
-        let mut line = Vec::new();
-        let read = lines.next_into(&mut line).transpose()?;
-        Some(read.map(|_| line))
-    }))
+/// Transitions of alerts, the newest last.
+pub(in crate::cli) fn transitions(reader: &Reader, range: Range) -> Result<Vec<Value>, Error> {
+    let (from, to) = range.ends();
+    reader.transitions(from, to, usize::MAX)
 }

@@ -11,19 +11,35 @@ pub(in crate::cli) enum Side {
     Right,
 }
 
-/// Rows below a head; every row has as many cells as there are columns.
+/// Rows below a head. Control characters, which could move the cursor of a terminal, are shown escaped.
 #[must_use]
 pub(in crate::cli) fn table<const N: usize>(columns: [(&str, Side); N], rows: &[[String; N]]) -> String {
+    let rows: Vec<[String; N]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| tame(cell)))
+        .collect();
     let mut widths = columns.map(|(name, _)| name.chars().count());
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let sides = columns.map(|(_, side)| side);
     let head = columns.map(|(name, _)| name.to_owned());
-    let lines = std::iter::once(&head).chain(rows);
+    let lines = std::iter::once(&head).chain(&rows);
     lines.map(|cells| line(cells, &sides, &widths)).collect()
+}
+
+fn tame(cell: &str) -> String {
+    let mut text = String::with_capacity(cell.len());
+    for c in cell.chars() {
+        if c.is_control() {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 fn line(cells: &[String], sides: &[Side], widths: &[usize]) -> String {
@@ -48,9 +64,12 @@ mod tests {
     fn columns_are_as_wide_as_what_is_in_them() {
         let rows = [
             ["a".to_owned(), "1".to_owned()],
-            ["°C long".to_owned(), "1000".to_owned()],
+            ["°C long\u{1b}".to_owned(), "1000".to_owned()],
         ];
         let text = table([("name", Side::Left), ("no", Side::Right)], &rows);
-        assert_eq!(text, "name       no\na           1\n°C long  1000\n");
+        assert_eq!(
+            text,
+            "name             no\na                 1\n°C long\\u{1b}  1000\n"
+        );
     }
 }

@@ -81,11 +81,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::history::exchange::line;
+    use crate::history::Record;
 
     #[test]
     fn values_flags_and_reasons_have_columns_of_their_own() {
-        let record = line::decode(
+        let record = Record::decode(
             br#"{"t":"2026-11-25T11:00:00.5Z","r":{"load1_per_core":{"":0.25},"temperature_celsius":{"a, \"b\"":"read_failed","c":{"implausible":900}}}}"#,
         );
         let mut out = Vec::new();

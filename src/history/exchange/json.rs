@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::{Error, line};
+use super::Error;
 use crate::history::Record;
 
 /// Writes one record a line, as [`Record`] documents it.
@@ -14,7 +14,7 @@ pub fn write_json(
     out: &mut impl Write,
 ) -> Result<(), Error> {
     for record in records {
-        writeln!(out, "{}", line::encode(&record.map_err(Error::Read)?))?;
+        out.write_all(&record.map_err(Error::Read)?.encode())?;
     }
     Ok(out.flush()?)
 }

@@ -2,9 +2,8 @@
 //! Python system. Opens nothing and stores nothing: it turns records into bytes and bytes into records.
 
 mod csv;
+mod fresh;
 mod json;
-pub mod line;
-mod merge;
 mod openmetrics;
 pub mod python;
 
@@ -12,8 +11,8 @@ use std::io;
 
 pub use self::{
     csv::{write_csv, write_transitions_csv},
+    fresh::{Counts, fresh, fresh_transitions, time as transition_time},
     json::{write_json, write_transitions_json},
-    merge::{Counts, merge, merge_transitions, time as transition_time},
     openmetrics::{Labels, write_openmetrics},
 };
 

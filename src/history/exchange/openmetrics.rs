@@ -158,7 +158,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::exchange::line;
+    use crate::history::Record;
 
     const CPU: Signal = Signal {
         name: "cpu_usage_ratio",
@@ -176,7 +176,7 @@ mod tests {
     fn written(lines: &[&str]) -> String {
         let records = lines
             .iter()
-            .map(|text| Ok(line::decode(text.as_bytes()).expect("a record")));
+            .map(|text| Ok(Record::decode(text.as_bytes()).expect("a record")));
         let labels = Labels {
             job: "netkestrel".to_owned(),
             instance: "h:1".to_owned(),
