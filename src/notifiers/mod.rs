@@ -12,6 +12,8 @@ mod metrics;
 mod outbox;
 mod url;
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +24,26 @@ pub use self::{
     metrics::METRICS,
     outbox::{Error, Limits, Outbox},
 };
-use crate::problem::Problems;
+use crate::{clock::Clock, problem::Problems};
+
+/// What notifiers are built with besides their settings.
+pub struct Setting {
+    /// Who sends.
+    pub sender: Sender,
+    /// Tells what is around an alert.
+    pub surroundings: Arc<dyn Surroundings>,
+    /// Source of time.
+    pub clock: Clock,
+}
+
+/// Notifiers made from settings.
+#[derive(Default)]
+pub struct Built {
+    /// Those that can be used.
+    pub notifiers: Vec<Arc<dyn Notifier>>,
+    /// Why others cannot: sentences that begin with "failed to".
+    pub failures: Vec<String>,
+}
 
 /// Settings of one notifier.
 trait Section {
@@ -32,6 +53,12 @@ trait Section {
     /// What a user may have overlooked, though it is accepted.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The notifiers that these settings ask for.
+    fn build(&self, setting: &Setting) -> Result<Vec<Arc<dyn Notifier>>, String> {
+        let _ = setting;
+        Ok(Vec::new())
     }
 }
 
@@ -58,6 +85,17 @@ macro_rules! notifiers {
             #[must_use]
             pub fn notes(&self) -> Vec<String> {
                 [$(self.$name.notes()),*].concat()
+            }
+
+            /// The notifiers that are asked for. One that cannot be used does not keep the others from it.
+            #[must_use]
+            pub fn build(&self, setting: &Setting) -> Built {
+                let mut built = Built::default();
+                $(match self.$name.build(setting) {
+                    Ok(notifiers) => built.notifiers.extend(notifiers),
+                    Err(failure) => built.failures.push(failure),
+                })*
+                built
             }
         }
     };

@@ -1,11 +1,14 @@
 //! Settings of mail: the server, the account, and who receives what.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::Section;
+use super::{
+    super::{Notifier, Section, Setting},
+    Email,
+};
 use crate::{problem::Problems, rules::Severity, units::Secret};
 
 /// How mail leaves this host.
@@ -90,6 +93,19 @@ impl Section for Config {
                 p.at_index(index, |p| recipient.validate(&mut seen, p));
             }
         });
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Vec<Arc<dyn Notifier>>, String> {
+        if !self.is_enabled() {
+            return Ok(Vec::new());
+        }
+        let (sender, surroundings) = (setting.sender.clone(), Arc::clone(&setting.surroundings));
+        let email = Email::new(self, sender, surroundings, setting.clock);
+        let email = email.map_err(|error| match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        })?;
+        Ok(vec![Arc::new(email)])
     }
 
     fn notes(&self) -> Vec<String> {

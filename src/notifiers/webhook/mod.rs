@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use self::post::{Post, Refusal};
-use super::{Failure, Message, Notifier, Reason, Section, Sender, Sending, url};
+use super::{Failure, Message, Notifier, Reason, Section, Sender, Sending, Setting, url};
 use crate::{alerts::Notice, problem::Problems};
 
 /// A call takes no longer than this.
@@ -31,6 +31,10 @@ pub struct Config {
 impl Section for Config {
     fn validate(&self, problems: &mut Problems) {
         url::validate_list(&self.urls, problems);
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Vec<Arc<dyn Notifier>>, String> {
+        Ok(self.notifiers(&setting.sender))
     }
 }
 
