@@ -18,10 +18,12 @@ use jiff::Timestamp;
 use tower::ServiceExt;
 
 use super::{
-    CollectorStatus, Config, Control, LastReload, Overview, ReloadReport, Reloading, Services, Stages,
-    Status, Telemetry, Token, Watch, router,
+    CarryingOut, CollectorStatus, Config, Control, Desk, LastReload, Order, Overview, Refusal, ReloadReport,
+    Reloading, Services, Stages, Status, Telemetry, Token, Watch, router,
 };
 use crate::{
+    alerts::Alert,
+    clock::Clock,
     exposition::{Gather, Gathering, Selection},
     sample::{Desc, Family, Kind},
 };
@@ -40,6 +42,7 @@ pub(super) struct Fake {
     pub(super) broken: AtomicBool,
     pub(super) panics: AtomicBool,
     pub(super) takes: Duration,
+    pub(super) alerts: Vec<Alert>,
 }
 
 impl Gather for Fake {
@@ -101,6 +104,27 @@ impl Watch for Fake {
     }
 }
 
+impl Desk for Fake {
+    fn alerts(&self) -> Vec<Alert> {
+        self.alerts.clone()
+    }
+
+    fn silences(&self) -> serde_json::Value {
+        serde_json::json!([])
+    }
+
+    fn carry_out(&self, order: Order) -> CarryingOut<'_> {
+        Box::pin(async move {
+            match order {
+                Order::Acknowledge { id, signed } if id == "cpu-1" => {
+                    Ok(serde_json::json!({"id": id, "by": signed.by, "note": signed.note}))
+                }
+                _ => Err(Refusal::NotFound("there is no such alert".to_owned())),
+            }
+        })
+    }
+}
+
 pub(super) struct Site {
     pub(super) fake: Arc<Fake>,
     pub(super) services: Arc<Services>,
@@ -118,6 +142,9 @@ impl Site {
             gather: Arc::clone(&fake) as Arc<dyn Gather>,
             control: Arc::clone(&fake) as Arc<dyn Control>,
             watch: Arc::clone(&fake) as Arc<dyn Watch>,
+            desk: Arc::clone(&fake) as Arc<dyn Desk>,
+            history: None,
+            clock: Clock::System,
             telemetry: Arc::new(Telemetry::default()),
         };
         let (secret, token_path) = (token.secret().reveal().to_owned(), token.path().to_owned());

@@ -2,10 +2,13 @@
 //! What it shows and what it may change comes in through narrow traits that `app` fills.
 
 mod access;
+mod alerts;
 mod answer;
 mod connection;
+mod desk;
 #[cfg(test)]
 mod fake;
+mod history;
 mod listen;
 mod metrics;
 mod page;
@@ -21,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     access::HostList,
+    desk::{CarryingOut, Desk, NewSilence, Order, Refusal, Signed},
     listen::bind,
     metrics::{METRICS, Telemetry},
     router::router,

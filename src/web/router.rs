@@ -9,7 +9,7 @@ use axum::{
     http::{Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::Response,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use serde_json::json;
 use tokio::{sync::Semaphore, time::timeout};
@@ -18,8 +18,9 @@ use tracing::error;
 
 use super::{
     access::{Authorized, check_host},
+    alerts,
     answer::{self, set},
-    metrics, page, scrape,
+    history, metrics, page, scrape,
     services::{ReloadReport, Services},
 };
 
@@ -39,6 +40,12 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload))
         .route("/api/v1/status", get(status))
+        .route("/api/v1/history/{stream}", get(history::range))
+        .route("/api/v1/alerts", get(alerts::list))
+        .route("/api/v1/alerts/{id}/ack", post(alerts::acknowledge))
+        .route("/api/v1/alerts/{id}/unack", post(alerts::unacknowledge))
+        .route("/api/v1/silences", get(alerts::silences).post(alerts::silence))
+        .route("/api/v1/silences/{id}", delete(alerts::unsilence))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(RequestBodyLimitLayer::new(BODY_BYTES))

@@ -5,9 +5,11 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use smol_str::SmolStr;
 
-use super::{Config, HostList, Status, Telemetry, Token};
+use super::{Config, Desk, HostList, Status, Telemetry, Token};
 use crate::{
+    clock::Clock,
     exposition::{Gather, Renderer, Shared},
+    history,
     sample::{Health, Missing, Observed},
 };
 
@@ -148,6 +150,9 @@ pub struct Services {
     pub(super) renderer: Arc<Renderer>,
     pub(super) control: Arc<dyn Control>,
     pub(super) watch: Arc<dyn Watch>,
+    pub(super) desk: Arc<dyn Desk>,
+    pub(super) history: Option<history::Reader>,
+    pub(super) clock: Clock,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) token: Option<Token>,
     pub(super) hosts: ArcSwap<HostList>,
@@ -171,6 +176,9 @@ impl Services {
             renderer: Arc::default(),
             control: stages.control,
             watch: stages.watch,
+            desk: stages.desk,
+            history: stages.history,
+            clock: stages.clock,
             telemetry: stages.telemetry,
             token,
             hosts: ArcSwap::from_pointee(HostList::new(config, host_name.as_deref())),
@@ -194,6 +202,12 @@ pub struct Stages {
     pub control: Arc<dyn Control>,
     /// Tells what the page and the status show.
     pub watch: Arc<dyn Watch>,
+    /// Tells of alerts and changes them.
+    pub desk: Arc<dyn Desk>,
+    /// Reads what is remembered; `None` when nothing is.
+    pub history: Option<history::Reader>,
+    /// What `now` and `-24h` refer to.
+    pub clock: Clock,
     /// Counts requests; also read by `gather`.
     pub telemetry: Arc<Telemetry>,
 }

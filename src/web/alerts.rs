@@ -1,0 +1,197 @@
+//! `/api/v1/alerts` and `/api/v1/silences`: finds, filters and changes.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    extract::{Path, Query, State},
+    http::{StatusCode, Uri},
+    response::Response,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    access::Authorized,
+    answer,
+    desk::{NewSilence, Order, Refusal, Signed},
+    services::Services,
+};
+use crate::{alerts::Alert, history::parse_time};
+
+/// Alerts on one page unless the request says otherwise, and at most.
+const PAGE: usize = 100;
+const LARGEST_PAGE: usize = 1_000;
+
+/// Which alerts are asked for. Several values of one key are separated by commas.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Wanted {
+    state: String,
+    severity: String,
+    rule: String,
+    subject: String,
+    /// Text that must occur in the rule, the subject, the title or the explanation.
+    q: String,
+    from: String,
+    to: String,
+    limit: Option<usize>,
+    cursor: String,
+}
+
+impl Wanted {
+    fn matches(&self, alert: &Alert, (from, to): (Option<Timestamp>, Option<Timestamp>)) -> bool {
+        let end = alert.resolved_at.unwrap_or(Timestamp::MAX);
+        one_of(&self.state, alert.state.name())
+            && one_of(&self.severity, alert.severity.name())
+            && one_of(&self.rule, &alert.rule)
+            && one_of(&self.subject, &alert.subject)
+            && from.is_none_or(|from| end >= from)
+            && to.is_none_or(|to| alert.since <= to)
+            && self.text_occurs(alert)
+    }
+
+    fn text_occurs(&self, alert: &Alert) -> bool {
+        let wanted = self.q.to_lowercase();
+        let texts = [
+            alert.rule.as_str(),
+            alert.subject.as_str(),
+            alert.title.as_str(),
+            &alert.explanation,
+        ];
+        texts.iter().any(|text| text.to_lowercase().contains(&wanted))
+    }
+}
+
+fn one_of(list: &str, value: &str) -> bool {
+    list.is_empty() || list.split(',').any(|wanted| wanted.trim() == value)
+}
+
+/// `GET /api/v1/alerts`: the newest first; `next_cursor` leads to the page behind.
+pub(super) async fn list(
+    uri: Uri,
+    State(services): State<Arc<Services>>,
+    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let Query(wanted) = match wanted {
+        Ok(wanted) => wanted,
+        Err(error) => return answer::refuse(uri.path(), StatusCode::BAD_REQUEST, error.body_text()),
+    };
+    match page(&wanted, services.desk.alerts(), services.clock.now().wall) {
+        Ok(page) => json_answer(&page),
+        Err(detail) => answer::refuse(uri.path(), StatusCode::BAD_REQUEST, detail),
+    }
+}
+
+fn page(wanted: &Wanted, mut alerts: Vec<Alert>, now: Timestamp) -> Result<Value, String> {
+    let moment = |text: &str| {
+        let parsed = (!text.is_empty()).then(|| parse_time(text, now)).transpose();
+        parsed.map_err(|error| error.to_string())
+    };
+    let range = (moment(&wanted.from)?, moment(&wanted.to)?);
+    alerts.retain(|alert| wanted.matches(alert, range));
+    alerts.sort_by_key(|alert| Reverse((alert.since, alert.id.clone())));
+    let total = alerts.len();
+    let begin = match wanted.cursor.as_str() {
+        "" => 0,
+        cursor => alerts
+            .iter()
+            .position(|alert| alert.id == cursor)
+            .map(|place| place + 1)
+            .ok_or("the cursor leads to no alert of this selection; begin without one")?,
+    };
+    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let rest = alerts.len().saturating_sub(begin);
+    let shown: Vec<Alert> = alerts.into_iter().skip(begin).take(limit).collect();
+    let next = (rest > limit)
+        .then(|| shown.last().map(|alert| alert.id.clone()))
+        .flatten();
+    Ok(json!({"alerts": shown, "total": total, "next_cursor": next}))
+}
+
+/// `POST /api/v1/alerts/{id}/ack`.
+pub(super) async fn acknowledge(
+    _: Authorized,
+    uri: Uri,
+    State(services): State<Arc<Services>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
+    match read::<Signed>(&body) {
+        Ok(signed) => carry_out(&services, uri.path(), Order::Acknowledge { id, signed }).await,
+        Err(detail) => answer::refuse(uri.path(), StatusCode::BAD_REQUEST, detail),
+    }
+}
+
+/// `POST /api/v1/alerts/{id}/unack`.
+pub(super) async fn unacknowledge(
+    _: Authorized,
+    uri: Uri,
+    State(services): State<Arc<Services>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
+    match read::<Signed>(&body) {
+        Ok(signed) => carry_out(&services, uri.path(), Order::Unacknowledge { id, signed }).await,
+        Err(detail) => answer::refuse(uri.path(), StatusCode::BAD_REQUEST, detail),
+    }
+}
+
+/// `GET /api/v1/silences`.
+pub(super) async fn silences(State(services): State<Arc<Services>>) -> Response {
+    json_answer(&json!({"silences": services.desk.silences()}))
+}
+
+/// `POST /api/v1/silences`.
+pub(super) async fn silence(
+    _: Authorized,
+    uri: Uri,
+    State(services): State<Arc<Services>>,
+    body: Bytes,
+) -> Response {
+    match read::<NewSilence>(&body) {
+        Ok(silence) => carry_out(&services, uri.path(), Order::Silence(silence)).await,
+        Err(detail) => answer::refuse(uri.path(), StatusCode::BAD_REQUEST, detail),
+    }
+}
+
+/// `DELETE /api/v1/silences/{id}`.
+pub(super) async fn unsilence(
+    _: Authorized,
+    uri: Uri,
+    State(services): State<Arc<Services>>,
+    Path(id): Path<String>,
+) -> Response {
+    carry_out(&services, uri.path(), Order::Unsilence { id }).await
+}
+
+async fn carry_out(services: &Services, path: &str, order: Order) -> Response {
+    match services.desk.carry_out(order).await {
+        Ok(result) => json_answer(&result),
+        Err(refusal) => {
+            let (status, detail) = match refusal {
+                Refusal::NotFound(detail) => (StatusCode::NOT_FOUND, detail),
+                Refusal::Invalid(detail) => (StatusCode::BAD_REQUEST, detail),
+                Refusal::Unavailable(detail) => (StatusCode::SERVICE_UNAVAILABLE, detail),
+            };
+            answer::refuse(path, status, detail)
+        }
+    }
+}
+
+/// The body as JSON; an empty one is an empty object.
+fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, String> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(body).map_err(|error| format!("the body is not what is expected here: {error}"))
+}
+
+fn json_answer(value: &Value) -> Response {
+    answer::typed(StatusCode::OK, "application/json", format!("{value}\n"))
+}
+
+#[cfg(test)]
+#[path = "alerts_tests.rs"]
+mod tests;

@@ -1,0 +1,96 @@
+use jiff::ToSpan;
+
+use super::*;
+use crate::{
+    alerts::State,
+    web::fake::{Fake, Site},
+};
+
+fn alert(id: &str, rule: &str, subject: &str, minutes: i64) -> Alert {
+    let since = Timestamp::UNIX_EPOCH + minutes.minutes();
+    let alert = json!({
+        "id": id, "rule": rule, "subject": subject, "kind": "host", "signal": "cpu_usage_ratio",
+        "title": "CPU usage", "severity": "high", "worst": "high", "state": "firing", "since": since,
+        "fired_at": since, "resolved_at": null, "ending": null, "value": 0.95, "threshold": 0.9, "when": "above",
+        "peak": {"value": 0.95, "at": since}, "explanation": "CPU usage is 95 %", "unknown": null,
+        "acknowledgement": null,
+    });
+    serde_json::from_value(alert).expect("an alert")
+}
+
+fn three() -> Site {
+    let over = Alert {
+        state: State::Resolved,
+        resolved_at: Some(Timestamp::UNIX_EPOCH + 5.minutes()),
+        ..alert("device_down-1", "device_down", "nas", 2)
+    };
+    Site::new(Fake {
+        alerts: vec![
+            alert("cpu-1", "cpu", "", 1),
+            over,
+            alert("disk-1", "disk", "/data", 3),
+        ],
+        ..Fake::default()
+    })
+}
+
+async fn found(site: &Site, query: &str) -> Vec<String> {
+    let answer = site.ask("GET", &format!("/api/v1/alerts?{query}"), &[]).await;
+    assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+    let document: Value = serde_json::from_str(&answer.body).expect("JSON");
+    let alerts = document["alerts"].as_array().expect("a list");
+    alerts
+        .iter()
+        .map(|alert| alert["id"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn alerts_are_found_by_every_key_the_newest_first() {
+    let site = three();
+    for (query, expected) in [
+        ("", &["disk-1", "device_down-1", "cpu-1"][..]),
+        ("state=firing", &["disk-1", "cpu-1"]),
+        ("state=firing,resolved&rule=device_down", &["device_down-1"]),
+        ("severity=low", &[]),
+        ("subject=/data", &["disk-1"]),
+        ("q=NAS", &["device_down-1"]),
+        ("from=360", &["disk-1", "cpu-1"]),
+        ("to=70", &["cpu-1"]),
+        ("limit=1&cursor=disk-1", &["device_down-1"]),
+    ] {
+        assert_eq!(found(&site, query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_with_a_sentence() {
+    let site = three();
+    for query in ["stat=firing", "from=yesterday", "cursor=none"] {
+        let answer = site.ask("GET", &format!("/api/v1/alerts?{query}"), &[]).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_who_shows_the_token_changes_an_alert() {
+    let site = three();
+    let path = "/api/v1/alerts/cpu-1/ack";
+    assert_eq!(site.ask("POST", path, &[]).await.status, 401);
+    let bearer = format!("Bearer {}", site.token);
+    let headers = [("authorization", bearer.as_str())];
+    assert_eq!(site.ask("POST", path, &headers).await.status, 200);
+    assert_eq!(
+        site.ask("POST", "/api/v1/alerts/none/ack", &headers).await.status,
+        404
+    );
+    assert_eq!(
+        site.ask("DELETE", "/api/v1/silences/none", &headers).await.status,
+        404
+    );
+}
