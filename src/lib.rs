@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! collectors ──> samples ──┬─> exposition ──> /metrics
-//!  network system devices  └─> rules, history, alerts, notifiers (configuration today, engines to come)
+//!  network system devices  ├─> history (JSON files) ──> API, CLI
+//!                          └─> rules ──> alerts ──> notifiers (email, webhook)
 //! ```
 //!
 //! Imports point one way: later stages know earlier ones. [`app`] alone wires stages together.

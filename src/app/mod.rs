@@ -2,45 +2,62 @@
 //!
 //! ```text
 //! schedule ──> collectors ──┬─> Gatherer ──> exposition ──> web
-//!  intervals, background    └─> latest batches ──> View ──> web (page, status)
-//! SIGHUP, POST /-/reload ──> Reloader ──> collectors, log, web
+//!  intervals, background    ├─> latest batches ──> View ──> web (page, status)
+//!                           └─> Pipeline ─┬─> Recorder ──> history ──> web (API), charts in mails
+//!                                         └─> rules ──> alerts ──> outbox ──> delivery ──> email, webhook
+//! SIGHUP, POST /-/reload ──> Reloader ──> collectors, log, web, Pipeline, notifiers
 //! ```
 
+mod backstage;
+mod desk;
 mod gather;
 mod greeting;
+mod pipeline;
 mod process;
+mod recorder;
 mod reload;
 mod schedule;
 mod signals;
+mod silence;
+mod surroundings;
 mod view;
 
 use std::{
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tracing::{info, warn};
 
 use self::{
+    backstage::{Backstage, data_folder},
     gather::{Gatherer, OwnFamilies},
+    pipeline::Inputs,
     reload::Reloader,
     schedule::{Restarts, Schedule, keep_alive},
     view::View,
 };
 use crate::{
+    alerts,
     clock::{Clock, Now},
-    collectors::{self, Context, Guarded},
+    collectors::{self, Context, Guarded, News},
     config::{Config, Loaded, Sources},
-    logging,
-    sample::Desc,
+    durable, history, logging, notifiers, rules,
+    sample::{Batch, Desc},
     web,
 };
 
 /// After a signal to stop, this long for requests under way and tasks to end.
 const GRACE: Duration = Duration::from_secs(5);
+/// Interval runs that may wait for rules and history.
+const BATCHES: usize = 64;
+/// News of collectors that may wait for rules: more than a whole network going down at once.
+const NEWS: usize = 16_384;
 /// Threads that run tasks; reading sources happens on threads of its own.
 const WORKER_THREADS: usize = 2;
 /// Threads for blocking work: a scrape and an interval run of each collector, name look-ups, and some to spare.
@@ -55,6 +72,9 @@ pub enum Error {
     /// The HTTP server could not start or go on.
     #[error(transparent)]
     Web(#[from] web::Error),
+    /// Another instance uses the data directory.
+    #[error("failed to {0}")]
+    Data(durable::Error),
     /// Signals cannot be listened for.
     #[error("failed to listen for signals")]
     Signals(#[source] std::io::Error),
@@ -66,6 +86,11 @@ pub fn catalogue() -> Vec<&'static Desc> {
     let mut all = collectors::metrics();
     for stage in [
         collectors::RUN_METRICS,
+        collectors::NEWS_METRICS,
+        history::METRICS,
+        rules::METRICS,
+        alerts::METRICS,
+        notifiers::METRICS,
         web::METRICS,
         logging::METRICS,
         process::METRICS,
@@ -102,6 +127,8 @@ struct App {
     reloader: Arc<Reloader>,
     collectors: Vec<Arc<Guarded>>,
     set: Arc<collectors::Set>,
+    backstage: Backstage,
+    news: mpsc::Receiver<Batch>,
     restarts: Arc<Restarts>,
     clock: Clock,
 }
@@ -116,8 +143,11 @@ impl App {
         let address = listener
             .local_addr()
             .map_err(|error| Error::Web(web::Error::Serve(error)))?;
-        let token = local_token(config.data_dir_in(&sources.env));
-        let set = Arc::new(collectors::Set::new(&config.collectors, &context(&config, clock)));
+        let folder = data_folder(config.data_dir_in(&sources.env));
+        let (heralds, news) = News::channel(NEWS);
+        let context = context(&config, clock, heralds.clone());
+        let set = Arc::new(collectors::Set::new(&config.collectors, &context));
+        let backstage = Backstage::build(&config, folder.as_deref(), (&host_name(), &set, clock))?;
         let collectors: Vec<_> = set.all().into_iter().map(|c| Arc::new(Guarded::new(c))).collect();
         let restarts = Arc::new(Restarts::default());
         let telemetry = Arc::new(web::Telemetry::default());
@@ -129,7 +159,9 @@ impl App {
             Arc::clone(&set),
             log.clone(),
         ));
-        let own = own_families(started, log, &reloader, &restarts, &telemetry);
+        let mut own = own_families(started, log, &reloader, &restarts, &telemetry);
+        own.push(Box::new(move || heralds.families()));
+        own.extend(backstage.families());
         let stages = web::Stages {
             gather: Arc::new(Gatherer {
                 clock,
@@ -146,8 +178,12 @@ impl App {
                 set: Arc::clone(&set),
                 reloader: Arc::clone(&reloader),
             }),
+            desk: Arc::new(backstage.desk.clone()),
+            history: backstage.reader.clone(),
+            clock,
             telemetry,
         };
+        let token = folder.as_deref().and_then(local_token);
         let services = web::Services::new(&web_config, Some(host_name()), token, collectors::NAMES, stages);
         let services = Arc::new(services);
         reloader.serve_with(&services);
@@ -158,14 +194,18 @@ impl App {
             reloader,
             collectors,
             set,
+            backstage,
+            news,
             restarts,
             clock,
         })
     }
 
-    /// Runs everything until a signal, then stops in order: no more readings, no more requests, then the rest.
+    /// Runs everything until a signal, then stops in order: no more readings, what waits is judged and recorded, what
+    /// is to be told is delivered or kept, no more requests.
     async fn run(self) -> Result<(), Error> {
         let (stop, stopping) = watch::channel(false);
+        let (batches, runs) = mpsc::channel(BATCHES);
         let mut tasks = JoinSet::new();
         for guarded in &self.collectors {
             let schedule = Schedule {
@@ -173,6 +213,7 @@ impl App {
                 clock: self.clock,
                 changed: self.reloader.changed(),
                 stop: stopping.clone(),
+                batches: batches.clone(),
             };
             let restarts = &self.restarts;
             tasks.spawn(keep_alive(
@@ -182,6 +223,27 @@ impl App {
             ));
             tasks.spawn(keep_alive(Arc::clone(restarts), schedule, Schedule::background));
         }
+        drop(batches);
+        let backstage = self.backstage;
+        let _lock = backstage.lock;
+        let (no_more_notices, delivered) = watch::channel(false);
+        tasks.spawn(backstage.delivery.run(delivered));
+        let judged = backstage.pipeline.run(Inputs {
+            batches: runs,
+            news: self.news,
+            orders: backstage.orders,
+            config: self.reloader.in_force(),
+            stop: stopping.clone(),
+        });
+        tasks.spawn(async move {
+            judged.await;
+            no_more_notices.send_replace(true);
+        });
+        tasks.spawn(backstage.correspondence.follow(
+            backstage.outbox,
+            self.reloader.in_force(),
+            stopping.clone(),
+        ));
         tasks.spawn(greeting::greet(
             self.address,
             self.collectors.clone(),
@@ -206,12 +268,12 @@ impl App {
     }
 }
 
-fn context(config: &Config, clock: Clock) -> Context {
+fn context(config: &Config, clock: Clock, news: News) -> Context {
     Context {
         paths: config.collectors.paths.clone(),
         limits: config.health_limits(),
         clock,
-        ..Context::default()
+        news,
     }
 }
 
@@ -232,21 +294,13 @@ fn own_families(
     ]
 }
 
-/// The token that lets a local user change things. Without a folder to keep it in, nobody can, and the program runs
-/// all the same: watching needs no folder.
-fn local_token(data_dir: Option<PathBuf>) -> Option<web::Token> {
-    let Some(path) = data_dir else {
-        warn!("no data directory: the environment names no home; set `data_dir` to allow reloads over HTTP");
-        return None;
-    };
-    let token = create_private(&path)
-        .map_err(|error| format!("failed to create the directory: {error}"))
-        .and_then(|()| web::Token::load_or_create(&path).map_err(|error| chain(&error)));
-    match token {
+/// The token that lets a local user change things. Without it nobody can, and the program runs all the same.
+fn local_token(data_dir: &std::path::Path) -> Option<web::Token> {
+    match web::Token::load_or_create(data_dir) {
         Ok(token) => Some(token),
         Err(error) => {
-            let data_dir = path.display();
-            warn!(%data_dir, error, "no local token: reloads over HTTP are refused; SIGHUP still works");
+            let (data_dir, error) = (data_dir.display(), chain(&error));
+            warn!(%data_dir, error, "no local token: changes over HTTP are refused; SIGHUP still works");
             None
         }
     }
@@ -275,11 +329,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_place_for_the_token_the_program_runs_all_the_same() {
+    fn without_a_place_for_data_the_program_runs_all_the_same() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        assert!(local_token(Some(file.path().join("below a file"))).is_none());
-        assert!(local_token(None).is_none());
+        assert!(data_folder(Some(file.path().join("below a file"))).is_none());
+        assert!(data_folder(None).is_none());
         let folder = tempfile::tempdir().expect("a temporary folder");
-        assert!(local_token(Some(folder.path().join("new"))).is_some());
+        let data = data_folder(Some(folder.path().join("new"))).expect("is made");
+        assert!(local_token(&data).is_some());
     }
 }

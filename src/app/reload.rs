@@ -40,6 +40,7 @@ pub(super) struct Reloader {
     collectors: Arc<collectors::Set>,
     log: logging::Handle,
     changed: watch::Sender<u64>,
+    in_force: watch::Sender<Arc<Config>>,
     services: OnceLock<Weak<web::Services>>,
     /// Held while a reload reads files, which may take long; `state` is only held to look and to commit.
     reloading: Mutex<()>,
@@ -71,6 +72,7 @@ impl Reloader {
     ) -> Self {
         Self {
             at_start: config.clone(),
+            in_force: watch::channel(Arc::new(config.clone())).0,
             sources,
             clock,
             collectors,
@@ -95,6 +97,11 @@ impl Reloader {
     /// Fires after each configuration that was applied.
     pub(super) fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// The configuration in force; changes with each one that is applied.
+    pub(super) fn in_force(&self) -> watch::Receiver<Arc<Config>> {
+        self.in_force.subscribe()
     }
 
     /// The last reload; `None` when there was none since the start.
@@ -157,6 +164,7 @@ impl Reloader {
         if let Some(services) = self.services.get().and_then(Weak::upgrade) {
             services.apply(&config.web);
         }
+        self.in_force.send_replace(Arc::new(config.clone()));
         self.changed.send_modify(|version| *version += 1);
     }
 

@@ -8,15 +8,15 @@ use std::{
 
 use smol_str::SmolStr;
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     time::{Instant, MissedTickBehavior, interval_at},
 };
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use crate::{
     clock::Clock,
     collectors::{Background, Guarded, Stop},
-    sample::{Desc, Family, Kind},
+    sample::{Batch, Desc, Family, Kind},
 };
 
 /// No interval run may take longer, whatever its interval.
@@ -42,6 +42,8 @@ pub(super) struct Schedule {
     /// Fires when the collector's settings may have changed.
     pub(super) changed: watch::Receiver<u64>,
     pub(super) stop: Stop,
+    /// Where interval runs go: to history and rules.
+    pub(super) batches: mpsc::Sender<Arc<Batch>>,
 }
 
 impl Schedule {
@@ -76,10 +78,27 @@ impl Schedule {
                 tick = ticks.tick() => {
                     started = tick;
                     if self.guarded.collector().enabled() {
-                        self.guarded.sample(self.clock.now(), interval.min(LONGEST_RUN)).await;
+                        self.run_once(interval.min(LONGEST_RUN)).await;
                     }
                 }
             }
+        }
+    }
+}
+
+impl Schedule {
+    /// One run, and on with its batch. Rules and history that lag behind by a whole queue miss it: waiting for them
+    /// would delay the next reading.
+    async fn run_once(&self, deadline: Duration) {
+        let Some(batch) = self.guarded.sample(self.clock.now(), deadline).await else {
+            return;
+        };
+        if self.batches.try_send(batch).is_err() {
+            let collector = self.guarded.collector().name();
+            warn!(
+                collector,
+                "rules and history lag behind: a run was not judged and not recorded"
+            );
         }
     }
 }
@@ -158,7 +177,7 @@ mod tests {
     use crate::{
         clock::Now,
         collectors::{Collect, Outcome},
-        sample::{Batch, Scope},
+        sample::Scope,
     };
 
     /// Counts its runs; its background work panics until it was started `panics` times.
@@ -209,6 +228,7 @@ mod tests {
             clock: Clock::System,
             changed,
             stop,
+            batches: mpsc::channel(1).0,
         }
     }
 

@@ -108,6 +108,16 @@ impl Config {
         }
     }
 
+    /// The zone in which people read times: of mails, quiet hours and hours of the day.
+    #[must_use]
+    pub fn zone(&self) -> jiff::tz::TimeZone {
+        if self.timezone == SYSTEM_ZONE {
+            return jiff::tz::TimeZone::system();
+        }
+        // The name was checked when the configuration was read.
+        jiff::tz::TimeZone::get(&self.timezone).unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+
     /// Where warning and critical health begin: at the first level of the rules in force, and at their first level
     /// of severity high or above. Without such a rule the built-in limits stay.
     #[must_use]

@@ -16,6 +16,7 @@ const NEEDS_RESTART: &[&str] = &[
     "log.max_bytes",
     "log.keep",
     "collectors.paths",
+    "history",
 ];
 
 impl Config {

@@ -1,0 +1,62 @@
+//! A silence as a person asks for it, made into one of the engine.
+
+use std::time::Duration;
+
+use crate::{
+    alerts::{Matcher, Silence},
+    clock::Now,
+    rules::Severity,
+    units::HumanDuration,
+    web::{NewSilence, Refusal},
+};
+
+/// Without an end and a duration, silence lasts this long.
+const USUAL: Duration = Duration::from_hours(1);
+
+/// The silence that is meant.
+pub(super) fn made_of(wanted: &NewSilence, now: Now) -> Result<Silence, Refusal> {
+    let starts = wanted.starts_at.unwrap_or(now.wall);
+    let ends = match (wanted.ends_at, wanted.duration.as_str()) {
+        (Some(_), duration) if !duration.is_empty() => {
+            let detail = "give either `ends_at` or `duration`, not both";
+            return Err(Refusal::Invalid(detail.to_owned()));
+        }
+        (Some(ends), _) => ends,
+        (None, "") => starts + USUAL,
+        (None, duration) => {
+            let detail = |_| Refusal::Invalid("`duration`: accepted: a duration, such as `2h`".to_owned());
+            let duration = HumanDuration::parse(duration).map_err(detail)?;
+            let too_long = |_| Refusal::Invalid("`duration` is longer than time itself".to_owned());
+            starts.checked_add(*duration).map_err(too_long)?
+        }
+    };
+    let patterns = |text: &str| -> Vec<String> {
+        let given = (!text.is_empty()).then(|| text.to_owned());
+        given.into_iter().collect()
+    };
+    let matching = Matcher {
+        rule: patterns(&wanted.rule).into(),
+        subject: patterns(&wanted.subject).into(),
+        severity: severities(&wanted.severity)?,
+        ..Matcher::default()
+    };
+    Ok(Silence::new(
+        matching,
+        (starts, ends),
+        &wanted.by,
+        &wanted.comment,
+    ))
+}
+
+/// Names with commas between; none means all.
+fn severities(text: &str) -> Result<Vec<Severity>, Refusal> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let known = |name: &str| {
+        let found = Severity::ALL.into_iter().find(|severity| severity.name() == name);
+        found.ok_or_else(|| {
+            let detail = format!("`severity`: given `{name}`; accepted: low, medium, high, critical");
+            Refusal::Invalid(detail)
+        })
+    };
+    names.map(known).collect()
+}
