@@ -61,6 +61,22 @@ pub(super) struct Flags {
     collectors: CollectorFlags,
 }
 
+/// What a command below another one is asked, with the flags that may stand behind it.
+#[derive(Debug, Args)]
+pub(super) struct Flagged<T: Args> {
+    #[command(flatten)]
+    what: T,
+    #[command(flatten)]
+    flags: Box<Flags>,
+}
+
+impl<T: Args> Flagged<T> {
+    /// What is asked, and the flags from both sides of the command.
+    pub(super) fn split(self, outer: Flags) -> (T, Flags) {
+        (self.what, self.flags.or(outer))
+    }
+}
+
 impl Whereabouts {
     /// These flags, and where one is missing, that of `outer`.
     fn or(self, outer: Self) -> Self {

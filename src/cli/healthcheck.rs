@@ -58,8 +58,12 @@ pub(super) fn answer(flags: &Flags, request: &Request) -> Answer {
 
 /// Asks the instance that listens at a configured address; everything (`0.0.0.0`) is reached over loopback.
 pub(super) fn ask_listener(listen_address: &str, timeout: Duration) -> Result<(), Error> {
-    let address = first_address(listen_address)?;
-    ask(reachable(address), "/-/healthy", timeout)
+    ask(listener(listen_address)?, "/-/healthy", timeout)
+}
+
+/// Where the instance with this listen address is reached from this host.
+pub(super) fn listener(listen_address: &str) -> Result<SocketAddr, Error> {
+    first_address(listen_address).map(reachable)
 }
 
 fn parse_timeout(text: &str) -> Result<HumanDuration, &'static str> {

@@ -10,6 +10,7 @@ mod doctor;
 mod flags;
 mod healthcheck;
 mod history;
+mod instance;
 mod man;
 mod print_config;
 mod rules;
@@ -135,15 +136,11 @@ enum Command {
     Rules {
         #[command(subcommand)]
         action: rules::Action,
-        #[command(flatten)]
-        flags: Box<Flags>,
     },
     /// List alerts of the running instance, take them on, silence them
     Alerts {
         #[command(subcommand)]
         action: alerts::Action,
-        #[command(flatten)]
-        flags: Box<Flags>,
     },
     /// Send mails through the configured server, and show the conversation with it when that fails
     TestEmail {
@@ -226,8 +223,8 @@ fn dispatch(cli: Cli) -> Exit {
             output,
             flags,
         } => analyze::answer(&flags.or(outer), &request, output.format),
-        Command::Rules { action, flags } => rules::answer(&flags.or(outer), &action),
-        Command::Alerts { action, flags } => alerts::answer(&flags.or(outer), &action),
+        Command::Rules { action } => rules::answer(outer, action),
+        Command::Alerts { action } => alerts::answer(outer, action),
         Command::TestEmail { request, flags } => test_email::answer(&flags.or(outer), &request),
         Command::Healthcheck { request, whereabouts } => {
             healthcheck::answer(&Flags::from(whereabouts).or(outer), &request)

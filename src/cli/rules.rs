@@ -4,7 +4,12 @@ use std::{fmt::Write as _, iter};
 
 use serde_json::{Value, json};
 
-use super::{Form, Output, answer::Answer, check_config::refusal, flags::Flags};
+use super::{
+    Form, Output,
+    answer::Answer,
+    check_config::refusal,
+    flags::{Flagged, Flags},
+};
 use crate::{
     figures::Unit,
     rules::{Direction, Explained, Origin, Rule, limit, time},
@@ -14,14 +19,12 @@ use crate::{
 #[derive(clap::Subcommand)]
 pub(super) enum Action {
     /// List the rules in force, and where each comes from
-    List {
-        #[command(flatten)]
-        output: Output,
-    },
+    List(Flagged<Output>),
 }
 
-pub(super) fn answer(flags: &Flags, action: &Action) -> Answer {
-    let Action::List { output } = action;
+pub(super) fn answer(outer: Flags, action: Action) -> Answer {
+    let Action::List(asked) = action;
+    let (output, flags) = asked.split(outer);
     let rules = match flags.load() {
         Ok(loaded) => loaded.config.rules.explain(),
         Err(error) => return refusal(&error),

@@ -1,9 +1,18 @@
-//! Whether the configuration can be used, and what it asks for that this version does not do.
+//! Whether the configuration can be used, and whether the mail server it names is there.
+
+use std::{
+    io,
+    net::{TcpStream, ToSocketAddrs},
+    time::Duration,
+};
 
 use super::check::Check;
 use crate::config::{Config, Error, Finding, Loaded};
 
 const NAME: &str = "configuration";
+const MAIL: &str = "mail";
+/// A mail server that takes longer to answer is as good as none.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn check(loaded: &Result<Loaded, Error>) -> Check {
     match loaded {
@@ -41,13 +50,27 @@ fn describe(loaded: &Loaded) -> String {
     }
 }
 
-/// A word about mail when it is configured.
+/// Whether somebody listens where mail is to go, when it is configured. Only `test-email` shows that mail arrives.
 pub(super) fn mail(config: &Config) -> Option<Check> {
-    let server = &config.notifiers.email.server;
-    (!server.is_empty()).then(|| {
-        Check::skipped(
-            "mail",
-            format!("{server} is configured; this version does not send mail"),
-        )
+    let email = &config.notifiers.email;
+    if email.server.is_empty() {
+        return None;
+    }
+    let place = format!("{} port {}", email.server, email.port);
+    let addresses = (email.server.as_str(), email.port).to_socket_addrs();
+    let connected = addresses.and_then(|mut addresses| {
+        let address = addresses.next().ok_or(io::ErrorKind::NotFound)?;
+        TcpStream::connect_timeout(&address, PATIENCE)
+    });
+    Some(match connected {
+        Ok(_) => Check::ok(
+            MAIL,
+            format!("{place} can be reached; `netkestrel test-email` shows whether mail arrives"),
+        ),
+        Err(error) => Check::fail(
+            MAIL,
+            format!("{place} cannot be reached: {error}"),
+            "See whether the name and the port are right and a firewall lets connections out.",
+        ),
     })
 }
