@@ -20,6 +20,8 @@ mod settings;
 #[cfg(target_os = "linux")]
 mod hostile_names;
 #[cfg(target_os = "linux")]
+mod mails;
+#[cfg(target_os = "linux")]
 mod network_rates;
 #[cfg(target_os = "linux")]
 mod no_privilege;

@@ -21,6 +21,8 @@ pub(crate) enum Need {
     Prometheus,
     /// Python with the package prometheus-client.
     Python,
+    /// Python with the package aiosmtpd.
+    MailServer,
 }
 
 impl Need {
@@ -34,6 +36,10 @@ impl Need {
             Self::Python => (
                 python().is_some(),
                 "needs Python with prometheus-client in target/test-venv",
+            ),
+            Self::MailServer => (
+                python().is_some_and(|python| succeeds(Command::new(python).args(["-c", "import aiosmtpd"]))),
+                "needs Python with aiosmtpd in target/test-venv",
             ),
         };
         (!there).then(|| reason.to_owned())
