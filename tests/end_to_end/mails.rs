@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    net::TcpListener,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use rustix::process::Signal;
@@ -177,6 +178,98 @@ fn an_incident_without_mail_server_and_with_a_crash_is_told_once_for_each_device
             "{subject}"
         );
     }
+}
+
+/// A rule that fires with the first reading.
+const ALWAYS: &str = "rules: [{name: always, signal: memory_usage_ratio, levels: {low: 0.0001}}]\n";
+
+/// The configuration of a host that mails, with these rules.
+fn mailing(rules: &str) -> String {
+    format!(
+        "collectors:\n  system: {{interval: 1s}}\n  devices:\n    interval: 1s\n    timeout: 500ms\n    \
+         targets: [{{name: self, address: 127.0.0.1}}]\n{rules}\
+         notifiers:\n  email:\n    server: 127.0.0.1\n    port: {PORT}\n    tls: none\n    \
+         from: netkestrel@example.org\n    recipients: [{{address: ops@example.org}}]\n"
+    )
+}
+
+#[test]
+fn a_restart_mails_nothing_and_a_rule_that_is_removed_ends_untold() {
+    let name = "a_restart_mails_nothing_and_a_rule_that_is_removed_ends_untold";
+    if !can_run(name, &[Need::Root, Need::MailServer]) {
+        return;
+    }
+    let here = Namespace::new();
+    let mailbox = Mailbox::in_namespace(here.name());
+    let setup = Setup::new(Place::Namespace(here.name().to_owned()), &mailing(ALWAYS));
+    let mut netkestrel = setup.start();
+    let first = mails(&mut netkestrel, &mailbox, 1);
+    assert!(
+        first[0].header("subject").starts_with("[LOW]"),
+        "{:?}",
+        subjects(&first)
+    );
+    netkestrel.process.signal(Signal::KILL);
+    drop(netkestrel);
+
+    let mut netkestrel = setup.start();
+    evaluations(&mut netkestrel, 30.0);
+    firing(&mut netkestrel, 1.0);
+    setup.configure(&mailing(""));
+    netkestrel.process.signal(Signal::HUP);
+    firing(&mut netkestrel, 0.0);
+    netkestrel
+        .process
+        .wait_for("the word that the alert ends untold", |log| {
+            log.iter()
+                .any(|line| line.contains("no longer in force"))
+                .then_some(())
+        });
+    evaluations(&mut netkestrel, 60.0);
+    assert_eq!(mailbox.mails().len(), 1, "{:?}", subjects(&mailbox.mails()));
+}
+
+#[test]
+fn a_mail_server_that_never_answers_delays_neither_a_probe_nor_a_scrape() {
+    let name = "a_mail_server_that_never_answers_delays_neither_a_probe_nor_a_scrape";
+    if !can_run(name, &[Need::Root]) {
+        return;
+    }
+    let here = Namespace::new();
+    let silent = here.run(|| TcpListener::bind(("127.0.0.1", PORT)).unwrap());
+    let mut netkestrel = Setup::new(Place::Namespace(here.name().to_owned()), &mailing(ALWAYS)).start();
+    firing(&mut netkestrel, 1.0);
+    // The mail is under way from here on.
+    let held = silent.accept().unwrap();
+    let probes = |netkestrel: &Netkestrel| {
+        let page = netkestrel.page();
+        page.value("netkestrel_ping_requests_total", "device=\"self\"")
+            .unwrap()
+    };
+    let before = probes(&netkestrel);
+    let begun = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while begun.elapsed() < Duration::from_secs(6) {
+        let asked = Instant::now();
+        netkestrel.page();
+        slowest = slowest.max(asked.elapsed());
+        netkestrel.process.watch_for(Duration::from_millis(200));
+    }
+    let sent = probes(&netkestrel) - before;
+    assert!(
+        slowest < Duration::from_secs(2),
+        "the slowest scrape took {slowest:?}"
+    );
+    assert!(sent >= 12.0, "three probes a second, but {sent} in 6 s");
+    drop(held);
+}
+
+/// Waits until rules were evaluated this many times.
+fn evaluations(netkestrel: &mut Netkestrel, count: f64) {
+    netkestrel.wait_for("evaluations of rules", |page| {
+        let evaluated = page.value("netkestrel_alert_rule_evaluations_total", "")?;
+        (evaluated >= count).then_some(())
+    });
 }
 
 fn firing(netkestrel: &mut Netkestrel, count: f64) {

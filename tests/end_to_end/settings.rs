@@ -70,3 +70,18 @@ fn devices(page: &Page) -> Vec<String> {
     names.sort();
     names
 }
+
+#[test]
+fn a_second_instance_on_the_same_data_is_refused() {
+    let setup = Setup::new(Place::Here, "");
+    let first = setup.start();
+    let output = setup
+        .command(&["--web.listen-address=127.0.0.1:0"])
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(log.contains("another instance does already"), "{log}");
+    drop(first);
+    setup.start();
+}
