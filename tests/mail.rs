@@ -426,6 +426,7 @@ fn hasty(config: &Config) -> Email {
     email(config).with_limits(Limits {
         connect: short,
         command: short,
+        text: short,
         whole: Duration::from_secs(3),
     })
 }

@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, tz::TimeZone};
 use smol_str::SmolStr;
 use tracing::info;
 
@@ -187,9 +187,12 @@ impl Engine {
 
     /// After a suspend, or when the wall clock was set, nothing is known until the next finding.
     fn notice_leap(&mut self, now: Now) {
-        let real = now.instant.saturating_duration_since(self.seen.instant);
-        let wall = Duration::try_from(now.wall.duration_since(self.seen.wall));
-        let apart = wall.map_or(Duration::MAX, |wall| wall.abs_diff(real));
+        let Some(real) = now.instant.checked_duration_since(self.seen.instant) else {
+            // A batch that was read before the last step is late, which is no leap.
+            return;
+        };
+        let real = SignedDuration::try_from(real).unwrap_or(SignedDuration::MAX);
+        let apart = (now.wall.duration_since(self.seen.wall) - real).unsigned_abs();
         if apart > LEAP {
             self.saved.tracks.iter_mut().for_each(|track| track.heard = false);
         }

@@ -251,16 +251,16 @@ impl Track {
     }
 
     pub(super) fn calm_at(&self, config: &Config) -> Option<Timestamp> {
-        Some(self.flapping?.changed + *config.flapping.within / 2)
+        Some(later(self.flapping?.changed, *config.flapping.within / 2))
     }
 
     pub(super) fn cool_at(&self, config: &Config) -> Option<Timestamp> {
-        Some(self.last?.at + *config.cooldown)
+        Some(later(self.last?.at, *config.cooldown))
     }
 
     pub(super) fn reminder_at(&self, config: &Config) -> Option<Timestamp> {
         (!config.reminder.is_zero()).then_some(())?;
-        Some(self.last?.at + *config.reminder)
+        Some(later(self.last?.at, *config.reminder))
     }
 
     /// What people would have to hear now if nothing held it back, and about which alert.
@@ -365,4 +365,9 @@ pub(super) enum Begins {
 /// The time from `earlier` to `later`; none when the clock was set back.
 fn since(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
+}
+
+/// So much later, or the end of time.
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }

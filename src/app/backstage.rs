@@ -9,7 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 use smol_str::SmolStr;
 use tokio::sync::{mpsc, watch};
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::{
     Error, chain,
@@ -64,15 +64,11 @@ impl Correspondence {
             external_url: config.external_url.clone(),
             timezone: config.zone(),
         };
-        let built = config.notifiers.build(&Setting {
+        config.notifiers.build(&Setting {
             sender,
             surroundings: Arc::clone(&self.surroundings),
             clock: self.clock,
-        });
-        for error in built.failures {
-            error!(error, "a notifier cannot be used; the others can");
-        }
-        built.notifiers
+        })
     }
 
     /// Hands delivery new notifiers after each reload, until `stop`.
@@ -82,6 +78,7 @@ impl Correspondence {
         mut config: watch::Receiver<Arc<Config>>,
         mut stop: Stop,
     ) {
+        let mut before = config.borrow_and_update().clone();
         loop {
             tokio::select! {
                 () = stopped(&mut stop) => return,
@@ -89,12 +86,21 @@ impl Correspondence {
                     if changed.is_err() {
                         return;
                     }
-                    let config = config.borrow_and_update().clone();
-                    outbox.replace_notifiers(self.notifiers(&config)).await;
+                    let now = config.borrow_and_update().clone();
+                    // Notifiers that are replaced forget that a server asked for patience.
+                    if concerns(&now) != concerns(&before) {
+                        outbox.replace_notifiers(self.notifiers(&now)).await;
+                    }
+                    before = now;
                 }
             }
         }
     }
+}
+
+/// What of a configuration notifiers are built from.
+fn concerns(config: &Config) -> (&notifiers::Config, &str, &str) {
+    (&config.notifiers, &config.timezone, &config.external_url)
 }
 
 /// Where data lies, made when it is not there. `None`, with a warning, when there is no such place.
@@ -115,7 +121,12 @@ pub(super) fn data_folder(wanted: Option<PathBuf>) -> Option<PathBuf> {
 /// it goes.
 fn lock(folder: &Path) -> Result<Option<Lock>, Error> {
     match Lock::take(folder) {
-        Ok(lock) => Ok(Some(lock)),
+        Ok(lock) => {
+            for folder in [folder, &folder.join("history")] {
+                durable::sweep(folder);
+            }
+            Ok(Some(lock))
+        }
         Err(error @ durable::Error::InUse { .. }) => Err(Error::Data(error)),
         Err(error) => {
             warn!(error = chain(&error), "the data directory cannot be written");
@@ -239,8 +250,8 @@ fn replay(rules: &mut rules::Engine, reader: &history::Reader, now: Now) {
     }
 }
 
-/// An alert that fired before the restart, for the rule to go on with.
-fn resumed(alert: &alerts::Alert) -> Option<rules::Resumed> {
+/// An alert that fires, for the rule to go on with.
+pub(super) fn resumed(alert: &alerts::Alert) -> Option<rules::Resumed> {
     if alert.fired_at.is_none() || alert.resolved_at.is_some() {
         return None;
     }

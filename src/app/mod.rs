@@ -30,7 +30,7 @@ use std::{
 
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
 };
 use tracing::{info, warn};
 
@@ -75,6 +75,9 @@ pub enum Error {
     /// Another instance uses the data directory.
     #[error("failed to {0}")]
     Data(durable::Error),
+    /// A task that must never end did. Whoever supervises the process is to start it again.
+    #[error("a task panicked")]
+    Task(#[source] JoinError),
     /// Signals cannot be listened for.
     #[error("failed to listen for signals")]
     Signals(#[source] std::io::Error),
@@ -257,14 +260,28 @@ impl App {
             asked_to_stop.await;
             stop.send_replace(true);
         };
-        let served = web::serve(self.listener, self.services, shutdown, GRACE).await;
+        let served = tokio::select! {
+            served = web::serve(self.listener, self.services, shutdown, GRACE) => served.map_err(Error::from),
+            panic = first_panic(&mut tasks) => Err(Error::Task(panic)),
+        };
         stop.send_replace(true);
         let all_ended = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, all_ended).await.is_err() {
             warn!("some tasks did not end in time and were abandoned");
         }
         info!("stopped");
-        Ok(served?)
+        served
+    }
+}
+
+/// Waits for a task that panics; tasks that end are no news.
+async fn first_panic(tasks: &mut JoinSet<()>) -> JoinError {
+    loop {
+        match tasks.join_next().await {
+            Some(Err(error)) if error.is_panic() => return error,
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
     }
 }
 

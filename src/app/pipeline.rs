@@ -34,6 +34,9 @@ use crate::{
 /// Without anything else to do, time is looked at this often: clocks may jump.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
+/// After the signal to stop, this long for interval runs under way.
+const LAST_RUNS: Duration = Duration::from_secs(2);
+
 /// Owner of rules and alerts.
 pub(super) struct Pipeline {
     pub(super) rules: rules::Engine,
@@ -91,7 +94,8 @@ impl Pipeline {
                 () = stopped(&mut inputs.stop) => break,
             }
         }
-        while let Ok(batch) = inputs.batches.try_recv() {
+        // The runs that were under way; their senders end with them.
+        while let Ok(Some(batch)) = tokio::time::timeout(LAST_RUNS, inputs.batches.recv()).await {
             self.take(&batch).await;
         }
     }
@@ -122,10 +126,21 @@ impl Pipeline {
         let rules = config.rules.in_force();
         let names: Vec<SmolStr> = rules.iter().map(|rule| rule.name.as_str().into()).collect();
         let now = self.clock.now();
-        let outcome = self.alerts.reconfigure(config.alerts.clone(), config.zone(), now);
-        self.settle(outcome).await;
+        // First, so that nothing is told about a rule that is gone.
         let outcome = self.alerts.rules_in_force(&names, now);
+        self.settle(outcome).await;
+        let outcome = self.alerts.reconfigure(config.alerts.clone(), config.zone(), now);
+        let before = self.in_force.load_full();
         self.rules.apply(rules.clone());
+        // A changed rule begins anew; what fires by it goes on, or ends when its subject no longer counts.
+        let changed = |name: &str| {
+            !before
+                .iter()
+                .any(|rule| rule.name == name && rules.contains(rule))
+        };
+        let firing = self.alerts.alerts().filter(|alert| changed(&alert.rule));
+        self.rules
+            .resume(firing.filter_map(super::backstage::resumed), now);
         self.in_force.store(Arc::new(rules));
         self.settle(outcome).await;
     }
@@ -176,8 +191,8 @@ impl Pipeline {
     async fn settle(&mut self, outcome: Outcome) {
         for transition in &outcome.transitions {
             info!(
-                alert = %transition.id, state = transition.to.name(), severity = transition.severity.name(),
-                why = transition.explanation, "alert"
+                rule = %transition.rule, subject = %transition.subject, state = transition.to.name(),
+                severity = transition.severity.name(), why = transition.explanation, id = %transition.id, "alert"
             );
             self.recorder.transition(transition);
         }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
 };
@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use crate::{
     alerts::Transition,
-    history::Store,
+    history::{Store, Stream},
     sample::{Batch, Scope},
 };
 
@@ -27,36 +27,31 @@ enum Entry {
 
 /// Takes what is to be remembered. Without a data folder nothing is.
 pub(super) struct Recorder {
+    store: Option<Arc<Store>>,
     queue: Option<SyncSender<Entry>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Recorder {
-    /// Starts the thread that owns `store`.
+    /// Starts the thread that writes to `store`.
     pub(super) fn start(store: Option<Arc<Store>>) -> Self {
-        let Some(store) = store else {
-            return Self {
-                queue: None,
-                thread: None,
-            };
+        let mut recorder = Self {
+            store,
+            queue: None,
+            thread: None,
+        };
+        let Some(store) = recorder.store.clone() else {
+            return recorder;
         };
         let (queue, entries) = sync_channel(QUEUE);
         let thread = thread::Builder::new()
             .name("history".to_owned())
             .spawn(move || write(&store, &entries));
         match thread {
-            Ok(thread) => Self {
-                queue: Some(queue),
-                thread: Some(thread),
-            },
-            Err(error) => {
-                error!(%error, "failed to start the history thread; nothing is recorded");
-                Self {
-                    queue: None,
-                    thread: None,
-                }
-            }
+            Ok(thread) => (recorder.queue, recorder.thread) = (Some(queue), Some(thread)),
+            Err(error) => error!(%error, "failed to start the history thread; nothing is recorded"),
         }
+        recorder
     }
 
     /// Records an interval run; news between runs are not recorded.
@@ -75,11 +70,18 @@ impl Recorder {
     }
 
     fn put(&self, entry: Entry) {
-        let Some(queue) = &self.queue else { return };
-        match queue.try_send(entry) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => warn!("the disk lags behind: something was not recorded"),
-            Err(TrySendError::Disconnected(_)) => error!("the history thread has ended: nothing is recorded"),
+        let (Some(store), Some(queue)) = (&self.store, &self.queue) else {
+            return;
+        };
+        let stream = match &entry {
+            Entry::Batch(batch) => Stream::of_collector(batch.collector),
+            Entry::Transition(..) => Some(Stream::Alerts),
+        };
+        if let Err(error) = queue.try_send(entry) {
+            warn!(%error, "the disk lags behind: something was not recorded");
+            if let Some(stream) = stream {
+                store.count_unrecorded(stream);
+            }
         }
     }
 }

@@ -16,17 +16,17 @@ const USUAL: Duration = Duration::from_hours(1);
 /// The silence that is meant.
 pub(super) fn made_of(wanted: &NewSilence, now: Now) -> Result<Silence, Refusal> {
     let starts = wanted.starts_at.unwrap_or(now.wall);
+    let too_long = |_| Refusal::Invalid("it would end later than any time that can be written".to_owned());
     let ends = match (wanted.ends_at, wanted.duration.as_str()) {
         (Some(_), duration) if !duration.is_empty() => {
             let detail = "give either `ends_at` or `duration`, not both";
             return Err(Refusal::Invalid(detail.to_owned()));
         }
         (Some(ends), _) => ends,
-        (None, "") => starts + USUAL,
+        (None, "") => starts.checked_add(USUAL).map_err(too_long)?,
         (None, duration) => {
             let detail = |_| Refusal::Invalid("`duration`: accepted: a duration, such as `2h`".to_owned());
             let duration = HumanDuration::parse(duration).map_err(detail)?;
-            let too_long = |_| Refusal::Invalid("`duration` is longer than time itself".to_owned());
             starts.checked_add(*duration).map_err(too_long)?
         }
     };
@@ -59,4 +59,37 @@ fn severities(text: &str) -> Result<Vec<Severity>, Refusal> {
         })
     };
     names.map(known).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn what_makes_no_silence_is_refused_with_a_sentence() {
+        let now = Clock::System.now();
+        let rows = [
+            ("", "", "", true),
+            ("", "2h", "high, critical", true),
+            ("", "soon", "", false),
+            ("", "2h", "grave", false),
+            ("9999-12-30T22:00:00Z", "", "", false),
+            ("9999-12-30T22:00:00Z", "9000y", "", false),
+        ];
+        for (starts_at, duration, severity, fine) in rows {
+            let wanted = NewSilence {
+                rule: "*".to_owned(),
+                starts_at: starts_at.parse().ok(),
+                duration: duration.to_owned(),
+                severity: severity.to_owned(),
+                ..NewSilence::default()
+            };
+            assert_eq!(
+                made_of(&wanted, now).is_ok(),
+                fine,
+                "{starts_at} {duration} {severity}"
+            );
+        }
+    }
 }

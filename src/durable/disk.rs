@@ -43,6 +43,21 @@ pub trait Disk: fmt::Debug + Send + Sync {
     }
 }
 
+/// How the names of files begin that are being written and then take the place of another.
+const UNFINISHED: &str = ".new-";
+
+/// Takes away what a process that was killed had begun to write in this folder. Only for whoever holds its lock.
+pub fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            // What cannot be taken away only wastes space.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// The operating system's files.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Os;
@@ -68,7 +83,7 @@ impl Disk for Os {
     fn replace(&self, path: &Path, fill: Fill<'_>) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         // Made with mode 0600.
-        let mut fresh = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        let mut fresh = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
         {
             let mut writer = BufWriter::with_capacity(64 * 1024, fresh.as_file_mut());
             fill(&mut writer)?;

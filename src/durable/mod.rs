@@ -15,7 +15,7 @@ use std::{
 };
 
 pub use self::{
-    disk::{Append, Disk, Fill, Os, Source},
+    disk::{Append, Disk, Fill, Os, Source, sweep},
     document::Document,
     lock::Lock,
     log::{Lines, Log},

@@ -35,7 +35,7 @@ pub struct Query {
     /// Length of a bucket; the shortest of some round ones that `max_points` allows unless given. It is rounded up to
     /// whole seconds, from 5 minutes on to a multiple of them, and likewise from an hour and from a day on.
     pub step: Option<Duration>,
-    /// Points in each series at most; of the stream `alerts`, transitions.
+    /// Points in each series at most, and at least 2; of the stream `alerts`, transitions.
     pub max_points: usize,
     /// Only these signals; all if empty.
     pub signals: Vec<String>,
@@ -60,8 +60,8 @@ impl Query {
 
     /// Seconds from bucket to bucket.
     fn step_seconds(&self) -> i64 {
-        let points = i64::try_from(self.max_points.clamp(1, MOST_POINTS)).unwrap_or(i64::MAX);
-        let fits = |step: &i64| points == 1 || buckets(self.from, self.to, *step) <= points;
+        let points = i64::try_from(self.max_points.clamp(2, MOST_POINTS)).unwrap_or(i64::MAX);
+        let fits = |step: &i64| buckets(self.from, self.to, *step) <= points;
         let asked = self.step.map_or(1, |step| {
             let whole = step.as_secs() + u64::from(step.subsec_nanos() > 0);
             i64::try_from(whole).unwrap_or(i64::MAX / 4).max(1)
@@ -105,7 +105,7 @@ fn buckets(from: Timestamp, to: Timestamp, step: i64) -> i64 {
 /// ```
 ///
 /// A point is the Unix time its bucket begins, smallest, mean and largest value, and how many values there were. The
-/// stream `alerts` has `transitions` in place of `step_seconds` and `series`.
+/// stream `alerts` has `transitions` in place of `step_seconds`, and no series.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Answer {
     /// Of which stream.
@@ -118,7 +118,6 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_seconds: Option<i64>,
     /// By signal and subject.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<Answered>,
     /// Transitions of alerts, newest last.
     #[serde(skip_serializing_if = "Option::is_none")]

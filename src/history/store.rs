@@ -117,6 +117,11 @@ impl Store {
         self.with(Stream::Alerts, |writer| writer.import(lines, counts))
     }
 
+    /// Counts something that never came as far as a write.
+    pub fn count_unrecorded(&self, stream: Stream) {
+        self.telemetry.of(stream).failures.fetch_add(1, Relaxed);
+    }
+
     /// Present values of [`super::METRICS`].
     #[must_use]
     pub fn families(&self) -> Vec<Family> {

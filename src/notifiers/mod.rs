@@ -36,15 +36,6 @@ pub struct Setting {
     pub clock: Clock,
 }
 
-/// Notifiers made from settings.
-#[derive(Default)]
-pub struct Built {
-    /// Those that can be used.
-    pub notifiers: Vec<Arc<dyn Notifier>>,
-    /// Why others cannot: sentences that begin with "failed to".
-    pub failures: Vec<String>,
-}
-
 /// Settings of one notifier.
 trait Section {
     /// Reports what the schema alone cannot tell.
@@ -55,10 +46,11 @@ trait Section {
         Vec::new()
     }
 
-    /// The notifiers that these settings ask for.
-    fn build(&self, setting: &Setting) -> Result<Vec<Arc<dyn Notifier>>, String> {
+    /// The notifiers that these settings ask for. One that cannot be set up is there all the same, so that what it
+    /// is to send waits.
+    fn build(&self, setting: &Setting) -> Vec<Arc<dyn Notifier>> {
         let _ = setting;
-        Ok(Vec::new())
+        Vec::new()
     }
 }
 
@@ -87,15 +79,10 @@ macro_rules! notifiers {
                 [$(self.$name.notes()),*].concat()
             }
 
-            /// The notifiers that are asked for. One that cannot be used does not keep the others from it.
+            /// The notifiers that are asked for.
             #[must_use]
-            pub fn build(&self, setting: &Setting) -> Built {
-                let mut built = Built::default();
-                $(match self.$name.build(setting) {
-                    Ok(notifiers) => built.notifiers.extend(notifiers),
-                    Err(failure) => built.failures.push(failure),
-                })*
-                built
+            pub fn build(&self, setting: &Setting) -> Vec<Arc<dyn Notifier>> {
+                [$(self.$name.build(setting)),*].concat()
             }
         }
     };

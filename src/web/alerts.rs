@@ -18,7 +18,10 @@ use super::{
     desk::{NewSilence, Order, Refusal, Signed},
     services::Services,
 };
-use crate::{alerts::Alert, history::parse_time};
+use crate::{
+    alerts::{self, Alert},
+    history::parse_time,
+};
 
 /// Alerts on one page unless the request says otherwise, and at most.
 const PAGE: usize = 100;
@@ -84,7 +87,26 @@ pub(super) async fn list(
     }
 }
 
+/// A word that no alert can match is a mistake, not an empty answer.
+fn check(wanted: &Wanted) -> Result<(), String> {
+    let known = |key: &str, list: &str, names: &[&str]| {
+        let given = list.split(',').map(str::trim).filter(|given| !given.is_empty());
+        let mut given = given.filter(|given| !names.contains(given));
+        given.next().map_or(Ok(()), |odd| {
+            let names = names.join(", ");
+            Err(format!("`{key}`: given `{odd}`; accepted: {names}"))
+        })
+    };
+    known("state", &wanted.state, &alerts::State::ALL.map(alerts::State::name))?;
+    known(
+        "severity",
+        &wanted.severity,
+        &["low", "medium", "high", "critical"],
+    )
+}
+
 fn page(wanted: &Wanted, mut alerts: Vec<Alert>, now: Timestamp) -> Result<Value, String> {
+    check(wanted)?;
     let moment = |text: &str| {
         let parsed = (!text.is_empty()).then(|| parse_time(text, now)).transpose();
         parsed.map_err(|error| error.to_string())

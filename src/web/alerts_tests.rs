@@ -1,10 +1,7 @@
 use jiff::ToSpan;
 
 use super::*;
-use crate::{
-    alerts::State,
-    web::fake::{Fake, Site},
-};
+use crate::web::fake::{Fake, Site};
 
 fn alert(id: &str, rule: &str, subject: &str, minutes: i64) -> Alert {
     let since = Timestamp::UNIX_EPOCH + minutes.minutes();
@@ -66,7 +63,13 @@ async fn alerts_are_found_by_every_key_the_newest_first() {
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_with_a_sentence() {
     let site = three();
-    for query in ["stat=firing", "from=yesterday", "cursor=none"] {
+    for query in [
+        "stat=firing",
+        "state=foo",
+        "severity=urgent",
+        "from=yesterday",
+        "cursor=none",
+    ] {
         let answer = site.ask("GET", &format!("/api/v1/alerts?{query}"), &[]).await;
         assert_eq!(answer.status, 400, "{query}");
         assert_eq!(

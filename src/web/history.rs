@@ -13,6 +13,8 @@ use jiff::Timestamp;
 use super::{answer, services::Services};
 use crate::history::{Query, Stream, parse_step, parse_time};
 
+/// Points in each series at most; there may be thousands of series.
+const MOST_POINTS: usize = 3_000;
 /// How far back a query goes that does not say.
 const USUAL: Duration = Duration::from_hours(24);
 
@@ -39,7 +41,15 @@ pub(super) async fn range(
         Ok(query) => query,
         Err(detail) => return refuse(StatusCode::BAD_REQUEST, detail),
     };
+    let Ok(turn) = Arc::clone(&services.queries).acquire_owned().await else {
+        return refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server is stopping".to_owned(),
+        );
+    };
     let found = tokio::task::spawn_blocking(move || {
+        // Kept until the work is done, also when nobody waits for it any more.
+        let _turn = turn;
         let answer = reader
             .query(&query)
             .map_err(|error| format!("failed to {error}"))?;
@@ -61,7 +71,14 @@ fn asked(stream: Stream, parameters: &[(String, String)], now: Timestamp) -> Res
             "from" => query.from = parse_time(value, now).map_err(|error| wrong(&error))?,
             "to" => query.to = parse_time(value, now).map_err(|error| wrong(&error))?,
             "step" => query.step = Some(parse_step(value).map_err(|error| wrong(&error))?),
-            "max_points" => query.max_points = value.parse().map_err(|error| wrong(&error))?,
+            "max_points" => {
+                query.max_points = value.parse().map_err(|error| wrong(&error))?;
+                if !(1..=MOST_POINTS).contains(&query.max_points) {
+                    return Err(format!(
+                        "`max_points`: given {value}; accepted: 1 to {MOST_POINTS}"
+                    ));
+                }
+            }
             "signal" => query.signals.push(value.clone()),
             "subject" => query.subjects.push(value.clone()),
             _ => {

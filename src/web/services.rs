@@ -4,6 +4,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use smol_str::SmolStr;
+use tokio::sync::Semaphore;
 
 use super::{Config, Desk, HostList, Status, Telemetry, Token};
 use crate::{
@@ -12,6 +13,8 @@ use crate::{
     history,
     sample::{Health, Missing, Observed},
 };
+
+const QUERIES: usize = 2;
 
 /// Changes the running program.
 pub trait Control: Send + Sync {
@@ -152,6 +155,8 @@ pub struct Services {
     pub(super) watch: Arc<dyn Watch>,
     pub(super) desk: Arc<dyn Desk>,
     pub(super) history: Option<history::Reader>,
+    /// Queries of history that are worked on at one time: each may read and hold much.
+    pub(super) queries: Arc<Semaphore>,
     pub(super) clock: Clock,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) token: Option<Token>,
@@ -178,6 +183,7 @@ impl Services {
             watch: stages.watch,
             desk: stages.desk,
             history: stages.history,
+            queries: Arc::new(Semaphore::new(QUERIES)),
             clock: stages.clock,
             telemetry: stages.telemetry,
             token,

@@ -163,7 +163,8 @@ pub(super) fn complete(mut results: Results, messages: usize) -> Results {
 
 /// How long a call with so many messages may take before it is cut off.
 pub(super) fn longest(messages: usize) -> Duration {
-    Duration::from_secs(60 + 30 * messages as u64)
+    // Longer than any notifier takes by its own limits.
+    Duration::from_secs(600 + 30 * messages as u64)
 }
 
 /// A recipient as logs may show it: of an address in the web, which often holds a token, only the host.

@@ -223,6 +223,8 @@ impl Delivery {
                 && lane.carries(entry)
         });
         let mut parcels = collapse(entries, now, self.digest_above);
+        // What was tried least goes first: one message on which the server hangs must not keep the others waiting.
+        parcels.sort_by_key(|parcel| parcel.attempts);
         parcels.truncate(lane.room());
         parcels
     }

@@ -21,6 +21,8 @@ pub(super) struct Parcel {
     pub(super) keys: Vec<Key>,
     /// Whether all of it was part of an attempt before.
     pub(super) is_retry: bool,
+    /// How often any of it was tried at least.
+    pub(super) attempts: u32,
 }
 
 /// Entries of one recipient, by alert, in the order in which the alerts came.
@@ -119,6 +121,7 @@ fn parcel<'a>(
             key,
         },
         is_retry: entries.clone().all(|entry| entry.attempts > 0),
+        attempts: entries.clone().map(|entry| entry.attempts).min().unwrap_or(0),
         keys: entries.map(|entry| entry.key.clone()).collect(),
     }
 }

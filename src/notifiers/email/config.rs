@@ -4,12 +4,13 @@ use std::{collections::HashSet, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tracing::error;
 
 use super::{
     super::{Notifier, Section, Setting},
-    Email,
+    Email, Unusable,
 };
-use crate::{problem::Problems, rules::Severity, units::Secret};
+use crate::{alerts::Notice, problem::Problems, rules::Severity, units::Secret};
 
 /// How mail leaves this host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -95,17 +96,21 @@ impl Section for Config {
         });
     }
 
-    fn build(&self, setting: &Setting) -> Result<Vec<Arc<dyn Notifier>>, String> {
+    fn build(&self, setting: &Setting) -> Vec<Arc<dyn Notifier>> {
         if !self.is_enabled() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let (sender, surroundings) = (setting.sender.clone(), Arc::clone(&setting.surroundings));
-        let email = Email::new(self, sender, surroundings, setting.clock);
-        let email = email.map_err(|error| match std::error::Error::source(&error) {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        })?;
-        Ok(vec![Arc::new(email)])
+        match Email::new(self, sender, surroundings, setting.clock) {
+            Ok(email) => vec![Arc::new(email)],
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+                let why = format!("{error}{}", cause.unwrap_or_default());
+                error!(error = why, "mail cannot be set up; it waits for better settings");
+                let config = self.clone();
+                vec![Arc::new(Unusable { config, why })]
+            }
+        }
     }
 
     fn notes(&self) -> Vec<String> {
@@ -124,6 +129,13 @@ impl Section for Config {
 }
 
 impl Config {
+    /// Who hears of a notice: by the worst severity, so that whoever heard of a grave alert hears of its end.
+    pub(super) fn addresses_for(&self, notice: &Notice) -> Vec<String> {
+        let heard = |recipient: &&Recipient| notice.alert.worst >= recipient.min_severity;
+        let recipients = self.recipients.iter().filter(heard);
+        recipients.map(|recipient| recipient.address.clone()).collect()
+    }
+
     /// Whether mail is sent at all.
     #[must_use]
     pub fn is_enabled(&self) -> bool {

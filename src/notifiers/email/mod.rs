@@ -10,7 +10,7 @@ mod transcript;
 mod view;
 mod words;
 
-use std::{fs, pin::Pin, sync::Arc};
+use std::{fs, sync::Arc, time::Duration};
 
 use lettre::{
     Address,
@@ -19,7 +19,10 @@ use lettre::{
         extension::ClientId,
     },
 };
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
 use tracing::debug;
 
 pub use self::{
@@ -31,7 +34,7 @@ use self::{
     letter::Desk,
     session::{Parcel, Route, Session},
 };
-use super::{Failure, Message, Notifier, Reason, Sender, Surroundings};
+use super::{Failure, Message, Notifier, Reason, Sender, Sending, Surroundings};
 use crate::{alerts::Notice, clock::Clock};
 
 /// Why mail cannot be set up.
@@ -49,6 +52,45 @@ pub enum Error {
     /// The file holds no certificate.
     #[error("failed to find a certificate (PEM) in {0}")]
     NoCertificate(String),
+}
+
+/// Facts and chart of one mail take no longer.
+const LONGEST_WRITING: Duration = Duration::from_secs(10);
+
+fn out_of_time() -> Failure {
+    Failure::Transient {
+        reason: Reason::Timeout,
+        detail: "failed to send in time".to_owned(),
+    }
+}
+
+/// Stands for mail that cannot be set up, such as with certificates that cannot be read: what it is to send waits for
+/// settings that are better.
+pub(super) struct Unusable {
+    pub(super) config: Config,
+    pub(super) why: String,
+}
+
+impl Notifier for Unusable {
+    fn integration(&self) -> &'static str {
+        "email"
+    }
+
+    fn recipients(&self, notice: &Notice) -> Vec<String> {
+        self.config.addresses_for(notice)
+    }
+
+    fn waits_for_quiet_hours(&self) -> bool {
+        true
+    }
+
+    fn send<'a>(&'a self, messages: &'a [Message]) -> Sending<'a> {
+        let failure = Failure::Transient {
+            reason: Reason::Other,
+            detail: self.why.clone(),
+        };
+        Box::pin(async move { vec![Err(failure); messages.len()] })
+    }
 }
 
 /// Sends mail.
@@ -103,12 +145,18 @@ impl Email {
         while results.len() < messages.len() {
             let rest = messages.get(results.len()..).unwrap_or_default();
             let done = self.send_over_one(rest, deadline, &mut transcript).await;
-            // Where nothing at all went through, another connection would not help the rest.
-            let helps = done.iter().any(Result::is_ok) && Instant::now() < deadline;
+            // Where the server took no position on anything, another connection would not help the rest.
+            let answered = |result: &Result<(), Failure>| !matches!(result, Err(Failure::Transient { .. }));
+            let helps = done.iter().any(answered) && Instant::now() < deadline;
             let last = done.last().cloned();
             results.extend(done);
-            if let (false, Some(Err(failure))) = (helps, last) {
-                results.resize(messages.len(), Err(failure));
+            if !helps {
+                // A refusal for good concerns its own message alone.
+                let rest = match last {
+                    Some(Err(failure @ Failure::Transient { .. })) => failure,
+                    _ => out_of_time(),
+                };
+                results.resize(messages.len(), Err(rest));
             }
         }
         debug!(conversation = %transcript, "sent mail");
@@ -135,7 +183,7 @@ impl Email {
         };
         let mut results = Vec::new();
         for message in messages {
-            let result = match self.write(message).await {
+            let result = match self.write(message, deadline).await {
                 Ok(parcel) => session.send(&parcel).await,
                 Err(failure) => Err(failure),
             };
@@ -148,14 +196,17 @@ impl Email {
         results
     }
 
-    /// On a thread for blocking work: facts are asked for and the chart is drawn.
-    async fn write(&self, message: &Message) -> Result<Parcel, Failure> {
+    /// On a thread for blocking work: facts are asked for and the chart is drawn. A disk that hangs must not hold up
+    /// what the server has accepted already.
+    async fn write(&self, message: &Message, deadline: Instant) -> Result<Parcel, Failure> {
         let (desk, message) = (Arc::clone(&self.desk), message.clone());
-        let written = spawn_blocking(move || desk.write(&message)).await;
-        match written {
-            Ok(Ok(parcel)) => Ok(parcel),
+        let until = deadline.min(Instant::now() + LONGEST_WRITING);
+        let written = spawn_blocking(move || desk.write(&message));
+        match timeout_at(until, written).await {
+            Ok(Ok(Ok(parcel))) => Ok(parcel),
+            Ok(Ok(Err(error))) => Err(unwritten(&error)),
             Ok(Err(error)) => Err(unwritten(&error)),
-            Err(error) => Err(unwritten(&error)),
+            Err(_) => Err(out_of_time()),
         }
     }
 }
@@ -166,21 +217,14 @@ impl Notifier for Email {
     }
 
     fn recipients(&self, notice: &Notice) -> Vec<String> {
-        let all = self.config.recipients.iter();
-        // By the worst severity, so that whoever heard of a grave alert hears of its end.
-        all.filter(|recipient| notice.alert.worst >= recipient.min_severity)
-            .map(|recipient| recipient.address.clone())
-            .collect()
+        self.config.addresses_for(notice)
     }
 
     fn waits_for_quiet_hours(&self) -> bool {
         true
     }
 
-    fn send<'a>(
-        &'a self,
-        messages: &'a [Message],
-    ) -> Pin<Box<dyn Future<Output = Vec<Result<(), Failure>>> + Send + 'a>> {
+    fn send<'a>(&'a self, messages: &'a [Message]) -> Sending<'a> {
         Box::pin(async { self.send_and_record(messages).await.0 })
     }
 }

@@ -80,7 +80,8 @@ pub(super) fn failure(step: Step, error: &smtp::Error) -> Failure {
         };
     }
     let reason = match code.as_str() {
-        "421" | "450" | "452" => Reason::RateLimited,
+        // 450 and 452 are about the mailbox, 421 is about us.
+        "421" => Reason::RateLimited,
         "530" => Reason::Auth,
         _ => Reason::Rejected,
     };

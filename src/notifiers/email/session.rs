@@ -33,6 +33,8 @@ pub struct Limits {
     pub connect: Duration,
     /// For the answer to one command.
     pub command: Duration,
+    /// For the answer to the text of a message, while the server may look for viruses and spam.
+    pub text: Duration,
     /// For one call with all its messages.
     pub whole: Duration,
 }
@@ -42,7 +44,8 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(10),
             command: Duration::from_secs(30),
-            whole: Duration::from_mins(2),
+            text: Duration::from_mins(5),
+            whole: Duration::from_mins(8),
         }
     }
 }
@@ -239,7 +242,11 @@ impl<'a> Session<'a> {
     ) -> Result<(), Failure> {
         self.steps.transcript.said(told);
         let start = Instant::now();
-        let until = self.steps.deadline.min(start + self.steps.limits.command);
+        let limit = match step {
+            Step::Text => self.steps.limits.text,
+            _ => self.steps.limits.command,
+        };
+        let until = self.steps.deadline.min(start + limit);
         let outcome = match timeout_at(until, self.connection.command(command)).await {
             Ok(Ok(answer)) => {
                 self.steps.transcript.heard(spelled(&answer));

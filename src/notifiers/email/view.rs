@@ -97,7 +97,7 @@ pub(super) fn one(
         },
         alerts: Vec::new(),
         unlisted: 0,
-        link: link(sender, Some(alert)),
+        link: link(sender),
         chart: None,
         chart_alt: format!(
             "{} over time, peak {}",
@@ -132,7 +132,7 @@ pub(super) fn digest(notices: &[Notice], sender: &Sender) -> View {
             .map(|notice| row(notice, sender))
             .collect(),
         unlisted: count.saturating_sub(LISTED),
-        link: link(sender, None),
+        link: link(sender),
         chart: None,
         chart_alt: String::new(),
         footer: footer(
@@ -254,14 +254,11 @@ fn counts(notices: &[Notice]) -> String {
     parts.join(", ")
 }
 
-fn link(sender: &Sender, alert: Option<&Alert>) -> String {
+/// Where people look on: the page, if it can be reached from elsewhere.
+fn link(sender: &Sender) -> String {
     let base = sender.external_url.trim_end_matches('/');
     let is_web = base.starts_with("http://") || base.starts_with("https://");
-    match alert {
-        _ if !is_web => String::new(),
-        Some(alert) => format!("{base}/#alert-{}", plain::identifier(&alert.id)),
-        None => format!("{base}/#alerts"),
-    }
+    if is_web { format!("{base}/") } else { String::new() }
 }
 
 fn footer(sender: &Sender, why: &str) -> String {

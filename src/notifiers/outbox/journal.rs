@@ -79,8 +79,8 @@ impl Journal {
     /// written anew. Returns whether the file holds everything now.
     pub(super) fn write(&mut self, events: &[Event], all: impl Fn() -> Vec<Event>) -> Result<(), Unwritten> {
         match self {
-            Self::Memory => Ok(()),
-            Self::Refused => Err(Unwritten),
+            // That a file was refused was said when it was opened; offering again would not help.
+            Self::Memory | Self::Refused => Ok(()),
             Self::File(file) => file.write(events, all),
         }
     }

@@ -33,8 +33,8 @@ impl Section for Config {
         url::validate_list(&self.urls, problems);
     }
 
-    fn build(&self, setting: &Setting) -> Result<Vec<Arc<dyn Notifier>>, String> {
-        Ok(self.notifiers(&setting.sender))
+    fn build(&self, setting: &Setting) -> Vec<Arc<dyn Notifier>> {
+        self.notifiers(&setting.sender)
     }
 }
 
