@@ -114,30 +114,16 @@ impl Climb {
         }
     }
 
-    /// Where someone was who climbed up to `severity` since then.
-    pub(super) fn resumed(ladder: &[Rung], severity: Severity, since: Now) -> Self {
-        let step = |rung: &Rung| {
-            if rung.severity <= severity {
-                Step::Held { from: since }
-            } else {
-                Step::Below
-            }
-        };
-        Self {
-            steps: ladder.iter().map(step).collect(),
-            ..Self::new(0)
+    /// Fires since then in `severity`, whatever was known of the levels up to it.
+    pub(super) fn resume(&mut self, ladder: &[Rung], severity: Severity, since: Now) {
+        let steps = self.steps.iter_mut().zip(ladder);
+        for (step, _) in steps.filter(|(_, rung)| rung.severity <= severity) {
+            *step = Step::Held { from: since };
         }
     }
 
     /// Takes a value in. After more than `patience` without one, holds that are under way begin anew.
-    pub(super) fn read(
-        &mut self,
-        ladder: &[Rung],
-        hold: Duration,
-        value: f64,
-        at: Now,
-        patience: Option<Duration>,
-    ) {
+    pub(super) fn read(&mut self, ladder: &[Rung], hold: Duration, value: f64, at: Now, patience: Duration) {
         let spell = self.spell(at.instant, patience);
         for (step, rung) in self.steps.iter_mut().zip(ladder) {
             *step = step.next(rung, value, spell, at).settled(hold);
@@ -189,14 +175,16 @@ impl Climb {
         }
     }
 
-    fn spell(&self, now: Instant, patience: Option<Duration>) -> Spell {
+    fn spell(&self, now: Instant, patience: Duration) -> Spell {
         let silence = self
             .last
             .map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
-        match patience {
-            Some(patience) if silence > patience => Spell::Anew,
-            _ if self.paused => Spell::Counts(Duration::ZERO),
-            _ => Spell::Counts(silence),
+        if silence > patience {
+            Spell::Anew
+        } else if self.paused {
+            Spell::Counts(Duration::ZERO)
+        } else {
+            Spell::Counts(silence)
         }
     }
 }

@@ -54,6 +54,10 @@ pub const METRICS: &[&Desc] = &[&THRESHOLD, &EVALUATIONS, &FAILURES, &LAST];
 /// After this many intervals without a value, a hold begins anew.
 const PATIENCE: u32 = 3;
 
+/// The time between runs before two of them are known, as after a restart soon after the first: a long absence must
+/// not count as a hold.
+const UNKNOWN_PACE: Duration = Duration::from_secs(30);
+
 /// The rules in force and what they remember of every subject.
 #[derive(Debug, Clone, Default)]
 pub struct Engine {
@@ -125,7 +129,8 @@ impl Engine {
     /// What every rule has to say about the readings of `batch`.
     pub fn judge(&mut self, batch: &Batch) -> Vec<Finding> {
         let pace = self.paces.entry(batch.collector).or_default();
-        let patience = pace.usual().map(|usual| usual * PATIENCE);
+        let usual = pace.usual().or(batch.elapsed).unwrap_or(UNKNOWN_PACE);
+        let patience = usual * PATIENCE;
         if batch.scope == Scope::Whole {
             pace.note(batch.at);
         }
@@ -161,13 +166,7 @@ impl Engine {
         families
     }
 
-    fn judge_one(
-        &mut self,
-        index: usize,
-        batch: &Batch,
-        patience: Option<Duration>,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn judge_one(&mut self, index: usize, batch: &Batch, patience: Duration, findings: &mut Vec<Finding>) {
         // Rules are behind those that explain them, which have been judged by this batch already.
         let (before, rest) = self.judges.split_at_mut(index);
         let Some(judge) = rest.first_mut() else {

@@ -33,7 +33,7 @@ pub(super) struct Judge {
 /// The batch that is judged, and for how long a hold may go without a value.
 pub(super) struct Sitting<'b> {
     pub(super) batch: &'b Batch,
-    pub(super) patience: Option<Duration>,
+    pub(super) patience: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -104,13 +104,15 @@ impl Judge {
             instant: now.instant.checked_sub(age).unwrap_or(now.instant),
             wall: one.since,
         };
-        let subject = Subject {
+        // What a replay taught about higher levels and about absence stays.
+        let unknown = || Subject {
             signal: one.signal,
             collector: one.collector,
-            climb: Climb::resumed(&self.ladder, one.severity, since),
+            climb: Climb::new(self.ladder.len()),
             absent: 0,
         };
-        self.subjects.insert(one.subject, subject);
+        let subject = self.subjects.entry(one.subject).or_insert_with(unknown);
+        subject.climb.resume(&self.ladder, one.severity, since);
     }
 
     /// Judges a reading that no other rule explains.

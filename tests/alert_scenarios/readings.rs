@@ -2,7 +2,7 @@
 //! is read at that time, and news in between. A collector of which nothing is read does not run.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -10,6 +10,7 @@ use netkestrel::{
     alerts::Alert,
     clock::Now,
     collectors,
+    history::{self, Record},
     rules::{self, Finding, Resumed, Rule},
     sample::{Batch, Missing, Observed, Reading, Scope, Signal},
 };
@@ -61,8 +62,10 @@ pub(crate) struct Feed {
     engine: rules::Engine,
     every: Duration,
     due: VecDeque<Due>,
-    /// What history has.
-    recorded: Vec<Batch>,
+    /// Collectors that have run since the start.
+    has_run: HashSet<&'static str>,
+    /// What history has, by collector.
+    recorded: Vec<(&'static str, Record)>,
 }
 
 impl Feed {
@@ -73,6 +76,7 @@ impl Feed {
             own: in_force,
             every,
             due: timeline(lines, every),
+            has_run: HashSet::new(),
             recorded: Vec::new(),
         }
     }
@@ -90,17 +94,20 @@ impl Feed {
         let Some(due) = self.due.pop_front() else {
             return Vec::new();
         };
+        let is_first = due.scope == Scope::Whole && self.has_run.insert(due.collector);
         let batch = Batch {
             collector: due.collector,
             scope: due.scope,
             at: now,
-            elapsed: Some(self.every),
+            elapsed: (!is_first).then_some(self.every),
             readings: due.readings,
             health: Vec::new(),
         };
         let findings = self.engine.judge(&batch);
         if batch.scope == Scope::Whole {
-            self.recorded.push(batch);
+            let record = Record::decode(history::encode(&batch).trim_ascii_end());
+            self.recorded
+                .push((batch.collector, record.expect("is read again")));
         }
         findings
     }
@@ -115,13 +122,14 @@ impl Feed {
     /// A new process: the rules learn from the last hour, then of what fires.
     pub(crate) fn restart<'a>(&mut self, alerts: impl Iterator<Item = &'a Alert>, now: Now) {
         self.engine = rules::Engine::new(self.own.clone());
+        self.has_run.clear();
+        let signals = collectors::signals();
         for collector in collectors::NAMES {
-            let recent = self
-                .recorded
-                .iter()
-                .filter(|batch| batch.collector == *collector && batch.at.wall >= now.wall - REPLAYED);
-            for batch in recent {
-                let _ = self.engine.judge(batch);
+            let recent = self.recorded.iter().filter(|(of, record)| {
+                of == collector && (now.wall - REPLAYED..=now.wall).contains(&record.at)
+            });
+            for (_, record) in recent {
+                let _ = self.engine.judge(&record.batch(collector, &signals, now));
             }
         }
         self.engine.resume(alerts.filter_map(resumed), now);
