@@ -102,14 +102,16 @@ impl Engine {
         engine
     }
 
-    /// Takes changed rules over. An unchanged rule keeps what it knows of its subjects; a changed one begins anew.
-    /// Nothing is found about rules that are gone: whoever listens knows which are in force.
+    /// Takes changed rules over. An unchanged rule keeps what it knows of its subjects; a changed one begins anew
+    /// with the same subjects, so that one it no longer judges is gone in time. Nothing is found about rules that are
+    /// gone: whoever listens knows which are in force.
     pub fn apply(&mut self, rules: Vec<Rule>) {
         let mut before = std::mem::take(&mut self.judges);
         for rule in chain::in_order(rules.into_iter().filter(|rule| rule.enabled).collect()) {
-            let known = before.iter().position(|judge| judge.judges_as(&rule));
-            let judge = match known {
-                Some(index) => before.swap_remove(index).with(rule),
+            let known = before.iter().position(|judge| *judge.name() == rule.name);
+            let judge = match known.map(|index| before.swap_remove(index)) {
+                Some(judge) if judge.judges_as(&rule) => judge.with(rule),
+                Some(judge) => Judge::new(rule).knowing(judge),
                 None => Judge::new(rule),
             };
             self.judges.push(judge);

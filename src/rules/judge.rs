@@ -72,6 +72,18 @@ impl Judge {
         Self { rule, ..self }
     }
 
+    /// The same, at the foot of the ladder with every subject of `before`.
+    pub(super) fn knowing(self, before: Self) -> Self {
+        let subjects = before.subjects.into_iter().map(|(name, subject)| {
+            let climb = Climb::new(self.ladder.len());
+            (name, Subject { climb, ..subject })
+        });
+        Self {
+            subjects: subjects.collect(),
+            ..self
+        }
+    }
+
     pub(super) fn rule(&self) -> &Rule {
         &self.rule
     }

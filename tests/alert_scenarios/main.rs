@@ -34,6 +34,7 @@
 //! not_with_restarts: why         # it goes another way with a restart after every step
 //! every: 30s                     # from one run of the collectors to the next; this unless given
 //! rules: [{name: cpu, ...}]      # as in the configuration; the built-in ones unless given
+//! new_rules: []                  # those after the step `reload rules`
 //! readings:
 //!   - {from: 0m, to: 15m, signal: cpu_usage_ratio, value: 0.93}       # or [0.93, 0.88]: in turn
 //!   - {to: 5m, signal: device_up, of: nas..3, missing: no_sample}     # or implausible: 9e9
@@ -79,6 +80,8 @@ struct Scenario {
     every: Option<String>,
     #[serde(default)]
     rules: Vec<Rule>,
+    /// Those after the step `reload rules`.
+    new_rules: Option<Vec<Rule>>,
     #[serde(default)]
     readings: Vec<Line>,
     #[serde(default)]
@@ -101,7 +104,7 @@ enum Restarts {
 #[test]
 fn scenarios_go_as_written() {
     let paths = paths();
-    assert!(paths.len() >= 80, "only {} scenarios", paths.len());
+    assert!(paths.len() >= 100, "only {} scenarios", paths.len());
     check(&paths, Restarts::AsWritten);
 }
 

@@ -9,7 +9,7 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use netkestrel::{
     alerts::{Config, Engine, Matcher, Notice, Outcome, Saved, Silence},
     clock::Now,
-    rules::Verdict,
+    rules::{Rule, Verdict},
     sample::Value,
 };
 use smol_str::SmolStr;
@@ -46,6 +46,7 @@ pub(crate) struct Play {
     next_run: Duration,
     /// Readings instead of verdicts.
     feed: Option<Feed>,
+    new_rules: Vec<Rule>,
     from: Duration,
     lines: Vec<String>,
     notices: Vec<(Duration, Notice)>,
@@ -81,6 +82,7 @@ impl Play {
                 Feed::new(&scenario.readings, &scenario.rules, duration(every))
             }),
             from: scenario.from.as_deref().map_or(Duration::ZERO, duration),
+            new_rules: scenario.new_rules.clone().unwrap_or_default(),
             lines: Vec::new(),
             notices: Vec::new(),
             names: Vec::new(),
@@ -192,6 +194,11 @@ impl Play {
                 if let Some(feed) = &mut self.feed {
                     feed.keep_rules(&names);
                 }
+                self.engine.rules_in_force(&names, now)
+            }
+            ["reload", "rules"] => {
+                let feed = self.feed.as_mut().expect("readings");
+                let names = feed.change_rules(&self.new_rules);
                 self.engine.rules_in_force(&names, now)
             }
             ["reload", ..] => {

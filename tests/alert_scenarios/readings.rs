@@ -58,7 +58,7 @@ pub(crate) struct Due {
 
 /// The readings to come, and the rules that judge them.
 pub(crate) struct Feed {
-    own: Vec<Rule>,
+    in_force: Vec<Rule>,
     engine: rules::Engine,
     every: Duration,
     due: VecDeque<Due>,
@@ -73,7 +73,7 @@ impl Feed {
         let in_force = rules::Config::from(own.to_vec()).in_force();
         Self {
             engine: rules::Engine::new(in_force.clone()),
-            own: in_force,
+            in_force,
             every,
             due: timeline(lines, every),
             has_run: HashSet::new(),
@@ -114,14 +114,24 @@ impl Feed {
 
     /// Only these rules are in force from now on.
     pub(crate) fn keep_rules(&mut self, names: &[SmolStr]) {
-        self.own
+        self.in_force
             .retain(|rule| names.iter().any(|name| *name == rule.name));
-        self.engine.apply(self.own.clone());
+        self.engine.apply(self.in_force.clone());
+    }
+
+    /// These own rules, and the built-in ones they leave, are in force from now on: their names.
+    pub(crate) fn change_rules(&mut self, own: &[Rule]) -> Vec<SmolStr> {
+        self.in_force = rules::Config::from(own.to_vec()).in_force();
+        self.engine.apply(self.in_force.clone());
+        self.in_force
+            .iter()
+            .map(|rule| SmolStr::new(&rule.name))
+            .collect()
     }
 
     /// A new process: the rules learn from the last hour, then of what fires.
     pub(crate) fn restart<'a>(&mut self, alerts: impl Iterator<Item = &'a Alert>, now: Now) {
-        self.engine = rules::Engine::new(self.own.clone());
+        self.engine = rules::Engine::new(self.in_force.clone());
         self.has_run.clear();
         let signals = collectors::signals();
         for collector in collectors::NAMES {
