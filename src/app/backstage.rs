@@ -250,9 +250,9 @@ fn replay(rules: &mut rules::Engine, reader: &history::Reader, now: Now) {
     }
 }
 
-/// An alert that fires, for the rule to go on with.
-pub(super) fn resumed(alert: &alerts::Alert) -> Option<rules::Resumed> {
-    if alert.fired_at.is_none() || alert.resolved_at.is_some() {
+/// An alert from before the restart that is not over, for the rule to go on with.
+fn resumed(alert: &alerts::Alert) -> Option<rules::Resumed> {
+    if alert.resolved_at.is_some() {
         return None;
     }
     let collector = collectors::collector_of(&alert.signal)?;
@@ -261,7 +261,7 @@ pub(super) fn resumed(alert: &alerts::Alert) -> Option<rules::Resumed> {
     Some(rules::Resumed {
         rule: alert.rule.clone(),
         subject: alert.subject.clone(),
-        severity: alert.severity,
+        firing: alert.fired_at.map(|_| alert.severity),
         since: alert.since,
         signal,
         collector,

@@ -130,17 +130,7 @@ impl Pipeline {
         let outcome = self.alerts.rules_in_force(&names, now);
         self.settle(outcome).await;
         let outcome = self.alerts.reconfigure(config.alerts.clone(), config.zone(), now);
-        let before = self.in_force.load_full();
         self.rules.apply(rules.clone());
-        // A changed rule begins anew; what fires by it goes on, or ends when its subject no longer counts.
-        let changed = |name: &str| {
-            !before
-                .iter()
-                .any(|rule| rule.name == name && rules.contains(rule))
-        };
-        let firing = self.alerts.alerts().filter(|alert| changed(&alert.rule));
-        self.rules
-            .resume(firing.filter_map(super::backstage::resumed), now);
         self.in_force.store(Arc::new(rules));
         self.settle(outcome).await;
     }

@@ -69,15 +69,15 @@ pub struct Engine {
     last: Option<Now>,
 }
 
-/// Something that fired before a restart.
+/// What was known of a rule and a subject before a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resumed {
     /// Name of the rule.
     pub rule: SmolStr,
     /// Its subject.
     pub subject: SmolStr,
-    /// How grave it was.
-    pub severity: Severity,
+    /// How grave it was; `None` when it did not fire yet.
+    pub firing: Option<Severity>,
     /// Since when.
     pub since: Timestamp,
     /// The rule's signal.
@@ -118,10 +118,10 @@ impl Engine {
         }
     }
 
-    /// Goes on with what fired before a restart, so that it neither waits for its hold again nor ends within the
-    /// clear distance. What names no rule in force, or a level that no longer exists, is ignored.
-    pub fn resume(&mut self, firing: impl IntoIterator<Item = Resumed>, now: Now) {
-        for one in firing {
+    /// Goes on with what there was before a restart: what fired neither waits for its hold again nor ends within the
+    /// clear distance, and what no longer exists is gone in time. What names no rule in force, or a level that no longer exists, is ignored.
+    pub fn resume(&mut self, known: impl IntoIterator<Item = Resumed>, now: Now) {
+        for one in known {
             if let Some(judge) = self.judges.iter_mut().find(|judge| judge.name() == one.rule) {
                 judge.resume(one, now);
             }

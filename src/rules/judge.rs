@@ -124,7 +124,9 @@ impl Judge {
             absent: 0,
         };
         let subject = self.subjects.entry(one.subject).or_insert_with(unknown);
-        subject.climb.resume(&self.ladder, one.severity, since);
+        if let Some(severity) = one.firing {
+            subject.climb.resume(&self.ladder, severity, since);
+        }
     }
 
     /// Judges a reading that no other rule explains.

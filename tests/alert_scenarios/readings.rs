@@ -129,7 +129,7 @@ impl Feed {
             .collect()
     }
 
-    /// A new process: the rules learn from the last hour, then of what fires.
+    /// A new process: the rules learn from the last hour, then of what is not over.
     pub(crate) fn restart<'a>(&mut self, alerts: impl Iterator<Item = &'a Alert>, now: Now) {
         self.engine = rules::Engine::new(self.in_force.clone());
         self.has_run.clear();
@@ -147,13 +147,13 @@ impl Feed {
 }
 
 fn resumed(alert: &Alert) -> Option<Resumed> {
-    if alert.fired_at.is_none() || alert.resolved_at.is_some() {
+    if alert.resolved_at.is_some() {
         return None;
     }
     Some(Resumed {
         rule: alert.rule.clone(),
         subject: alert.subject.clone(),
-        severity: alert.severity,
+        firing: alert.fired_at.map(|_| alert.severity),
         since: alert.since,
         signal: signal(&alert.signal),
         collector: collectors::collector_of(&alert.signal)?,

@@ -144,7 +144,7 @@ fn what_fired_before_a_restart_goes_on() {
     let fired = |rule: &str, subject: &str, signal, severity| Resumed {
         rule: rule.into(),
         subject: subject.into(),
-        severity,
+        firing: Some(severity),
         since: Timestamp::UNIX_EPOCH,
         signal,
         collector: "test",
