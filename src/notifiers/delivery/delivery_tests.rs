@@ -237,8 +237,28 @@ async fn news_is_sent_at_once() {
     let running = start(&disk, clock(), &[&mail]);
     seconds(30).await;
     running.offer(&[notice("a", 1, News::Fired)]).await;
-    sleep(Duration::from_millis(60)).await;
+    sleep(Duration::from_millis(1)).await;
     assert_eq!(mail.arrived().len(), 1);
+    let three = ["b", "c", "d"].map(|alert| notice(alert, 1, News::Fired));
+    seconds(1).await;
+    running.offer(&three).await;
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(mail.arrived().len(), 3, "three in one round are three messages");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_single_notices_is_a_digest_after_the_first() {
+    let disk = Volatile::default();
+    let mail = Fake::new("email", &["x"]);
+    let running = start(&disk, clock(), &[&mail]);
+    for n in 0..100 {
+        running.offer(&[notice(&format!("a{n}"), 1, News::Fired)]).await;
+        sleep(Duration::from_millis(3)).await;
+    }
+    seconds(1).await;
+    let arrived = mail.arrived();
+    let sizes: Vec<_> = arrived.iter().map(|message| told(message).len()).collect();
+    assert_eq!(sizes, [1, 99]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,8 @@
-//! From the outbox to people: gathers what is due for a moment, collapses it, sends it over each integration on its
+//! From the outbox to people: gathers what comes in a storm, collapses it, sends it over each integration on its
 //! own, and alone decides when to try again. One task; every wait in it is bounded.
 
 mod backoff;
+mod gather;
 mod handle;
 mod lane;
 mod parcel;
@@ -20,6 +21,7 @@ use tracing::{error, info, warn};
 
 pub use self::handle::OutboxHandle;
 use self::{
+    gather::{Gather, Size},
     handle::Command,
     lane::{Lane, Results, complete, longest},
     parcel::{Parcel, collapse, is_due},
@@ -31,8 +33,6 @@ use super::{
 };
 use crate::clock::{Clock, Now};
 
-/// What becomes due within this time of the first is told together.
-const GATHER: Duration = Duration::from_millis(50);
 /// More due alerts of one recipient than this become one digest.
 const DIGEST_ABOVE: usize = 10;
 /// Offers that may wait to be taken; more wait in their callers, with a limit.
@@ -52,7 +52,7 @@ pub struct Delivery {
     /// Calls under way.
     calls: JoinSet<Option<Results>>,
     flights: HashMap<Id, Flight>,
-    gather_until: Option<Instant>,
+    gather: Gather,
     commands: mpsc::Receiver<Command>,
 }
 
@@ -82,7 +82,7 @@ impl Delivery {
             lanes: notifiers.into_iter().map(Lane::new).collect(),
             calls: JoinSet::new(),
             flights: HashMap::new(),
-            gather_until: None,
+            gather: Gather::default(),
             commands,
         };
         (delivery, handle)
@@ -100,8 +100,10 @@ impl Delivery {
         self.drop_strangers().await;
         loop {
             self.expire().await;
-            self.launch();
-            let wake = tokio::time::Instant::from_std(self.next_wake());
+            // One moment for both: what still waits for the one has to wake the other.
+            let now = self.clock.now();
+            self.launch(now);
+            let wake = tokio::time::Instant::from_std(self.next_wake(now));
             tokio::select! {
                 () = stopped(&mut stop) => break,
                 Some(joined) = self.calls.join_next_with_id() => self.land(joined).await,
@@ -113,18 +115,17 @@ impl Delivery {
     }
 
     async fn finish(&mut self) {
-        self.gather_until = None;
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             self.take(command).await;
         }
-        self.gather_until = None;
+        self.gather.end();
         self.lanes.iter_mut().for_each(Lane::end_wait);
         let last_try = async {
-            self.launch();
+            self.launch(self.clock.now());
             while let Some(joined) = self.calls.join_next_with_id().await {
                 self.land(joined).await;
-                self.launch();
+                self.launch(self.clock.now());
             }
         };
         let in_time = tokio::time::timeout(GRACE, last_try).await.is_ok();
@@ -140,9 +141,10 @@ impl Delivery {
             Command::Offer { notices, reply } => {
                 let notifiers: Vec<_> = self.lanes.iter().map(|lane| Arc::clone(&lane.notifier)).collect();
                 let now = self.clock.now();
+                let size = Size::of(notices.len(), self.digest_above);
                 let work = move |outbox: &mut Outbox| outbox.offer(&notices, &notifiers, now);
                 let offered = self.on_disk(work).await.unwrap_or(Err(Error::NotTaken));
-                self.gather_until.get_or_insert(now.instant + GATHER);
+                self.gather.take(size, now.instant);
                 // Nobody may be waiting for it any more.
                 let _ = reply.send(offered);
             }
@@ -185,12 +187,10 @@ impl Delivery {
     }
 
     /// Begins a call on every lane that is free and has something due.
-    fn launch(&mut self) {
-        let now = self.clock.now();
-        if self.gather_until.is_some_and(|until| until > now.instant) {
+    fn launch(&mut self, now: Now) {
+        if self.gather.waits_until(now.instant).is_some() {
             return;
         }
-        self.gather_until = None;
         for place in 0..self.lanes.len() {
             let parcels = self.due(place, now);
             if parcels.is_empty() {
@@ -300,15 +300,17 @@ impl Delivery {
     }
 
     /// When something may have to be done next.
-    fn next_wake(&self) -> Instant {
-        let now = self.clock.now();
+    fn next_wake(&self, now: Now) -> Instant {
         let latest = now.instant + LONGEST_SLEEP;
         let outbox = self.outbox();
         let quiet = outbox.entries().filter(|entry| !is_due(entry, now));
         let quiet = quiet.filter_map(|entry| entry.quiet);
         let expiries = outbox.entries().map(|entry| entry.expires);
         let lanes = self.lanes.iter().flat_map(|lane| lane.waits(now.instant));
-        let all = quiet.chain(expiries).chain(lanes).chain(self.gather_until);
+        let all = quiet
+            .chain(expiries)
+            .chain(lanes)
+            .chain(self.gather.waits_until(now.instant));
         all.min().map_or(latest, |first| first.min(latest))
     }
 
