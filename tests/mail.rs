@@ -1,5 +1,10 @@
 //! Mail as servers see it: a real one in each of its modes, and made-up ones that misbehave.
 
+#[cfg(unix)]
+#[path = "mail/exim.rs"]
+mod exim;
+mod requirement;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -24,6 +29,46 @@ use netkestrel::{
     units::Secret,
 };
 
+fn python() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-venv/bin/python")
+}
+
+/// `tests/data/mail/server.py`, still without its arguments; `None`, said by name, where it cannot run.
+fn server_program(test: &str) -> Option<Command> {
+    let ready = Command::new(python())
+        .args(["-c", "import aiosmtpd, cryptography"])
+        .stderr(Stdio::null())
+        .status();
+    if !ready.is_ok_and(|status| status.success()) {
+        requirement::skip(test, "needs Python with aiosmtpd in target/test-venv");
+        return None;
+    }
+    let mut program = Command::new(python());
+    program.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mail/server.py"));
+    Some(program)
+}
+
+/// What Python's own mail parser makes of a mail: kinds of its parts, Content-IDs, text and HTML.
+fn parsed(file: &Path) -> serde_json::Value {
+    let program = "
+import email, email.policy, json, sys
+m = email.message_from_file(open(sys.argv[1]), policy=email.policy.default)
+print(json.dumps({
+    'headers': {k: str(v) for k, v in m.items()},
+    'kinds': [p.get_content_type() for p in m.walk()],
+    'ids': [p['content-id'] for p in m.walk() if p['content-id']],
+    'text': m.get_body(('plain',)).get_content(),
+    'html': m.get_body(('html',)).get_content(),
+    'defects': [str(d) for p in m.walk() for d in p.defects],
+}))";
+    let output = Command::new(python())
+        .args(["-c", program])
+        .arg(file)
+        .output()
+        .expect("Python");
+    serde_json::from_slice(&output.stdout).expect("a parsed mail")
+}
+
 /// aiosmtpd in its own process; ends with this value.
 struct Server {
     process: Child,
@@ -34,22 +79,8 @@ struct Server {
 impl Server {
     /// `None`, said by name, where the Python environment is missing.
     fn start(test: &str, mode: &str) -> Option<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let python = root.join("target/test-venv/bin/python");
-        let ready = Command::new(&python)
-            .args(["-c", "import aiosmtpd, cryptography"])
-            .status();
-        if !ready.is_ok_and(|status| status.success()) {
-            assert!(
-                std::env::var_os("NETKESTREL_TEST_REQUIRE").is_none(),
-                "no aiosmtpd: scripts/install-test-tools"
-            );
-            eprintln!("SKIPPED {test}: no aiosmtpd in target/test-venv");
-            return None;
-        }
         let folder = tempfile::tempdir().expect("a folder");
-        let mut process = Command::new(python)
-            .arg(root.join("tests/data/mail/server.py"))
+        let mut process = server_program(test)?
             .arg(mode)
             .arg(folder.path())
             .stdin(Stdio::piped())
@@ -87,27 +118,8 @@ impl Server {
         fs::read_to_string(self.folder.path().join(format!("{number}.eml"))).expect("a mail")
     }
 
-    /// What Python's own mail parser makes of a mail: kinds of its parts, Content-IDs, text and HTML.
     fn parsed(&self, number: usize) -> serde_json::Value {
-        let program = "
-import email, email.policy, json, sys
-m = email.message_from_file(open(sys.argv[1]), policy=email.policy.default)
-print(json.dumps({
-    'headers': {k: str(v) for k, v in m.items()},
-    'kinds': [p.get_content_type() for p in m.walk()],
-    'ids': [p['content-id'] for p in m.walk() if p['content-id']],
-    'text': m.get_body(('plain',)).get_content(),
-    'html': m.get_body(('html',)).get_content(),
-    'defects': [str(d) for p in m.walk() for d in p.defects],
-}))";
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-venv/bin/python");
-        let file = self.folder.path().join(format!("{number}.eml"));
-        let output = Command::new(python)
-            .args(["-c", program])
-            .arg(file)
-            .output()
-            .expect("Python");
-        serde_json::from_slice(&output.stdout).expect("a parsed mail")
+        parsed(&self.folder.path().join(format!("{number}.eml")))
     }
 }
 

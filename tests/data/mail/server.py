@@ -1,7 +1,7 @@
 """A real SMTP server for the tests: aiosmtpd in one of its modes. Prints its port, and keeps each mail in a file.
 
 usage: server.py MODE FOLDER   (MODE: plain, starttls, tls; with "+auth" it wants the login me / secret)
-An own authority and a certificate for 127.0.0.1 are made in FOLDER first.
+An own authority and a certificate for 127.0.0.1 are made in FOLDER first; MODE certificate does nothing else.
 """
 import asyncio
 import datetime
@@ -77,6 +77,8 @@ def login(server, session, envelope, mechanism, data):
 async def main():
     mode, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     context = certificate(folder)
+    if mode == "certificate":
+        return
     handler, options = Handler(folder), {"hostname": "127.0.0.1", "enable_SMTPUTF8": True}
     if "auth" in mode:
         options.update(authenticator=login, auth_required=True, auth_require_tls=mode.startswith("starttls"))
