@@ -171,5 +171,5 @@ async fn exim_refuses_a_wrong_password_and_a_stranger() {
     };
     let unknown = send_one(&distrustful).await.expect_err("unknown authority");
     assert_eq!(reason(&unknown), Reason::Tls, "{unknown}");
-    assert_eq!(exim.mails_after(3), [PathBuf::new(); 0], "{}", exim.log());
+    assert!(exim.mails_after(3).is_empty(), "{}", exim.log());
 }
