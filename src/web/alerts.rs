@@ -97,7 +97,11 @@ fn check(wanted: &Wanted) -> Result<(), String> {
             Err(format!("`{key}`: given `{odd}`; accepted: {names}"))
         })
     };
-    known("state", &wanted.state, &alerts::State::ALL.map(alerts::State::name))?;
+    known(
+        "state",
+        &wanted.state,
+        &alerts::State::ALL.map(alerts::State::name),
+    )?;
     known(
         "severity",
         &wanted.severity,

@@ -17,7 +17,7 @@ fn alert(id: &str, rule: &str, subject: &str, minutes: i64) -> Alert {
 
 fn three() -> Site {
     let over = Alert {
-        state: State::Resolved,
+        state: alerts::State::Resolved,
         resolved_at: Some(Timestamp::UNIX_EPOCH + 5.minutes()),
         ..alert("device_down-1", "device_down", "nas", 2)
     };
