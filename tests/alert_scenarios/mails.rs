@@ -2,6 +2,7 @@
 //! server is played.
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -10,14 +11,16 @@ use jiff::Timestamp;
 use netkestrel::{
     alerts::{Alert, Notice},
     clock::Clock,
+    durable::{self, Disk},
     notifiers::{
-        Context, Delivery, Failure, Limits, Message, Notifier, Outbox, Reason, Sender, Sending, Story,
-        Surroundings, email,
+        Context, Delivery, Failure, Limits, Message, Notifier, Outbox, OutboxHandle, Reason, Sender, Sending,
+        Story, Surroundings, email,
     },
 };
 use serde::Deserialize;
 use tokio::{
     sync::watch,
+    task::JoinHandle,
     time::{Instant, sleep_until},
 };
 
@@ -30,6 +33,9 @@ pub(crate) struct Mail {
     to: Vec<email::Recipient>,
     #[serde(default)]
     away: Option<Away>,
+    /// When the process is killed and starts again, with the outbox it has on disk.
+    #[serde(default)]
+    killed: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,20 +113,48 @@ pub(crate) async fn deliver(
         begun,
         accepted: Mutex::default(),
     });
-    let notifier = Arc::clone(&played) as Arc<dyn Notifier>;
-    let outbox = Outbox::in_memory(Limits::default());
-    let (delivery, handle) = Delivery::new(outbox, vec![notifier], clock);
-    let (_stop, stopping) = watch::channel(false);
-    let task = tokio::spawn(delivery.run(stopping));
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = || Running::start(folder.path(), Arc::clone(&played) as Arc<dyn Notifier>, clock);
+    let mut running = start();
+    let mut killed = mail.killed.as_deref().map(moment);
     for together in notices.chunk_by(|a, b| a.0 == b.0) {
+        let at = begun + together[0].0;
+        if let Some(killed) = killed.take_if(|killed| *killed < at) {
+            sleep_until(killed).await;
+            running.task.abort();
+            running = start();
+        }
         let offered = together.iter().map(|(_, notice)| notice.clone()).collect();
-        sleep_until(begun + together[0].0).await;
-        handle.offer(offered).await.expect("is taken");
+        sleep_until(at).await;
+        running.handle.offer(offered).await.expect("is taken");
     }
     sleep_until(begun + end).await;
-    task.abort();
+    running.task.abort();
     let accepted = played.accepted.lock().expect("no panic");
     accepted.clone()
+}
+
+/// Delivery of one process.
+struct Running {
+    handle: OutboxHandle,
+    task: JoinHandle<()>,
+    /// Delivery stops when it is dropped.
+    _stop: watch::Sender<bool>,
+}
+
+impl Running {
+    fn start(folder: &Path, notifier: Arc<dyn Notifier>, clock: Clock) -> Self {
+        let disk: Arc<dyn Disk> = Arc::new(durable::Os);
+        let path = folder.join("outbox.jsonl");
+        let outbox = Outbox::open(&disk, &path, Limits::default(), clock.now());
+        let (delivery, handle) = Delivery::new(outbox, vec![notifier], clock);
+        let (stop, stopping) = watch::channel(false);
+        Self {
+            handle,
+            task: tokio::spawn(delivery.run(stopping)),
+            _stop: stop,
+        }
+    }
 }
 
 fn email(mail: &Mail, clock: Clock) -> email::Email {

@@ -39,7 +39,7 @@
 //!   - {from: 0m, to: 15m, signal: cpu_usage_ratio, value: 0.93}       # or [0.93, 0.88]: in turn
 //!   - {to: 5m, signal: device_up, of: nas..3, missing: no_sample}     # or implausible: 9e9
 //!   - {news: 70s, signal: device_up, of: nas1, value: 0}
-//! mail: {to: [{address: ann@example.net, min_severity: high}], away: {from: 0m, to: 9m}}
+//! mail: {to: [{address: ann@example.net, min_severity: high}], away: {from: 0m, to: 9m}, killed: 5m}
 //! mails:
 //!   - 9m20s ann@example.net device_down/nas1: fired high + resolved after 7m peak 0 high
 //! ```
