@@ -236,7 +236,8 @@ impl Counts {
 
     fn durations(&self) -> Family {
         let mut family = Family::new(&DURATION);
-        for (name, of) in self.all() {
+        // A histogram is many series: only of what is used.
+        for (name, of) in self.all().filter(|(_, of)| of.attempted > 0) {
             family.push_value([name], Value::Histogram(of.duration.clone()));
         }
         family
