@@ -329,7 +329,8 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-fn create_private(path: &std::path::Path) -> std::io::Result<()> {
+/// Makes a folder, and those above it, that only this user can look into; one that is there stays as it is.
+pub(crate) fn create_private(path: &std::path::Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -6,8 +6,8 @@ use super::{
     Form, Output,
     answer::Answer,
     flags::{Flagged, Flags, environment},
-    history::table::{Side, table},
     instance::{Call, Instance, escape},
+    table::{Side, table},
 };
 use crate::figures::Unit;
 

@@ -8,11 +8,8 @@ use super::{
     Form,
     answer::{Answer, Exit},
     flags::Flags,
-    history::{
-        Place, Range, place, reader, records,
-        table::{Side, table},
-        transitions,
-    },
+    history::{Place, Range, place, reader, records, transitions},
+    table::{Side, table},
 };
 use crate::{
     app::chain,

@@ -4,7 +4,6 @@ mod export;
 mod import;
 mod stats;
 mod store;
-pub(super) mod table;
 
 use std::path::PathBuf;
 

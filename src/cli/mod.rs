@@ -15,6 +15,7 @@ mod man;
 mod print_config;
 mod rules;
 mod run;
+mod table;
 mod test_email;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};

@@ -1,6 +1,6 @@
 //! `rules`: what is in force, and why. As a table where the terminal is wide enough, as blocks where it is not.
 
-use std::{fmt::Write as _, iter};
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use super::{
     answer::Answer,
     check_config::refusal,
     flags::{Flagged, Flags},
+    table::{Side, table},
 };
 use crate::{
     figures::Unit,
@@ -41,36 +42,17 @@ fn terminal_width() -> usize {
 }
 
 const COLUMNS: [&str; 7] = ["RULE", "SIGNAL", "LEVELS", "FOR", "CLEARS AT", "SUBJECTS", "WHY"];
-const GAP: usize = 2;
 
 type Row = [String; COLUMNS.len()];
 
 fn text(rules: &[Explained], width: usize) -> String {
     let rows: Vec<Row> = rules.iter().map(row).collect();
-    let head = COLUMNS.map(str::to_owned);
-    let widths: Vec<usize> = (0..COLUMNS.len())
-        .map(|column| longest(iter::once(&head).chain(&rows), column))
-        .collect();
-    let needed = widths.iter().sum::<usize>() + GAP * (COLUMNS.len() - 1);
-    if needed <= width {
-        let lines = iter::once(&head).chain(&rows).map(|row| line(row, &widths));
-        return lines.collect();
+    let columns = table(COLUMNS.map(|name| (name, Side::Left)), &rows);
+    if columns.lines().all(|line| line.chars().count() <= width) {
+        return columns;
     }
     let blocks: Vec<String> = rows.iter().map(block).collect();
     blocks.join("\n")
-}
-
-fn longest<'r>(rows: impl Iterator<Item = &'r Row>, column: usize) -> usize {
-    let cells = rows.filter_map(|row| row.get(column));
-    cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-}
-
-fn line(row: &Row, widths: &[usize]) -> String {
-    let mut line = String::new();
-    for (cell, width) in row.iter().zip(widths) {
-        let _ = write!(line, "{cell:<width$}", width = width + GAP);
-    }
-    format!("{}\n", line.trim_end())
 }
 
 fn block([name, facts @ ..]: &Row) -> String {

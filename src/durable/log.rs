@@ -153,26 +153,15 @@ impl Log {
 
     /// All acknowledged lines below the header, without their line breaks. What is appended meanwhile is not seen.
     pub fn lines(&self) -> Result<Lines, Error> {
-        self.lines_from(0)
-    }
-
-    /// As [`Self::lines`], from the byte `offset` on, which must be the beginning of a line; 0 is the first one.
-    pub fn lines_from(&self, offset: u64) -> Result<Lines, Error> {
         if self.len == 0 {
             return Ok(Lines::none());
         }
-        let fail = Error::io("read", &self.path);
-        let mut source = match self.disk.open(&self.path) {
-            Ok(source) => source,
-            Err(error) => return Err(fail(error)),
-        };
-        let start = if offset == 0 {
-            header_len(&mut source).map_err(fail)?
-        } else {
-            offset
-        };
-        source
-            .seek(SeekFrom::Start(start))
+        let mut source = self
+            .disk
+            .open(&self.path)
+            .map_err(Error::io("read", &self.path))?;
+        let start = header_len(&mut source)
+            .and_then(|start| source.seek(SeekFrom::Start(start)))
             .map_err(Error::io("read", &self.path))?;
         Ok(Lines {
             reader: Some(BufReader::with_capacity(64 * 1024, source)),

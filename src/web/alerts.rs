@@ -144,10 +144,8 @@ pub(super) async fn acknowledge(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Response {
-    match read::<Signed>(&body) {
-        Ok(signed) => carry_out(&services, uri.path(), Order::Acknowledge { id, signed }).await,
-        Err(detail) => answer::refuse(uri.path(), StatusCode::BAD_REQUEST, detail),
-    }
+    let order = |signed: Signed| Order::Acknowledge { id, signed };
+    read_and_carry_out(&services, uri.path(), &body, order).await
 }
 
 /// `POST /api/v1/alerts/{id}/unack`.
@@ -158,10 +156,8 @@ pub(super) async fn unacknowledge(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Response {
-    match read::<Signed>(&body) {
-        Ok(signed) => carry_out(&services, uri.path(), Order::Unacknowledge { id, signed }).await,
-        Err(detail) => answer::refuse(uri.path(), StatusCode::BAD_REQUEST, detail),
-    }
+    let order = |signed: Signed| Order::Unacknowledge { id, signed };
+    read_and_carry_out(&services, uri.path(), &body, order).await
 }
 
 /// `GET /api/v1/silences`.
@@ -176,10 +172,8 @@ pub(super) async fn silence(
     State(services): State<Arc<Services>>,
     body: Bytes,
 ) -> Response {
-    match read::<NewSilence>(&body) {
-        Ok(silence) => carry_out(&services, uri.path(), Order::Silence(silence)).await,
-        Err(detail) => answer::refuse(uri.path(), StatusCode::BAD_REQUEST, detail),
-    }
+    let order = |silence: NewSilence| Order::Silence(silence);
+    read_and_carry_out(&services, uri.path(), &body, order).await
 }
 
 /// `DELETE /api/v1/silences/{id}`.
@@ -190,6 +184,19 @@ pub(super) async fn unsilence(
     Path(id): Path<String>,
 ) -> Response {
     carry_out(&services, uri.path(), Order::Unsilence { id }).await
+}
+
+/// Carries out the order that the body amounts to.
+async fn read_and_carry_out<T: DeserializeOwned + Default>(
+    services: &Services,
+    path: &str,
+    body: &[u8],
+    order: impl FnOnce(T) -> Order,
+) -> Response {
+    match read(body) {
+        Ok(content) => carry_out(services, path, order(content)).await,
+        Err(detail) => answer::refuse(path, StatusCode::BAD_REQUEST, detail),
+    }
 }
 
 async fn carry_out(services: &Services, path: &str, order: Order) -> Response {

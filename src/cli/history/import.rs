@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Place, Range, records, transitions};
 use crate::{
-    app::chain,
+    app::{chain, create_private},
     cli::answer::{Answer, Exit},
     durable::{self, Lock, Os},
     history::{
@@ -193,12 +193,4 @@ fn tell(answer: &mut Answer, file: &Path, taken: &Taken, kept: u32) {
             taken.total
         );
     }
-}
-
-fn create_private(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }

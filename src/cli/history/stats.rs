@@ -3,15 +3,13 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{
-    Place, store,
-    table::{Side, table},
-};
+use super::{Place, store};
 use crate::{
     app::chain,
     cli::{
         Form,
         answer::{Answer, Exit},
+        table::{Side, table},
     },
     figures,
     history::Stats,

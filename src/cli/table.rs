@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum Side {
+pub(super) enum Side {
     /// Words.
     Left,
     /// Numbers.
@@ -13,7 +13,7 @@ pub(in crate::cli) enum Side {
 
 /// Rows below a head. Control characters, which could move the cursor of a terminal, are shown escaped.
 #[must_use]
-pub(in crate::cli) fn table<const N: usize>(columns: [(&str, Side); N], rows: &[[String; N]]) -> String {
+pub(super) fn table<const N: usize>(columns: [(&str, Side); N], rows: &[[String; N]]) -> String {
     let rows: Vec<[String; N]> = rows
         .iter()
         .map(|row| row.each_ref().map(|cell| tame(cell)))
