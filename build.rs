@@ -7,10 +7,10 @@ fn main() {
     println!("cargo::rerun-if-env-changed=NETKESTREL_REVISION");
     let revision = env::var("NETKESTREL_REVISION").ok().or_else(commit);
     println!(
-        "cargo::rustc-env=NETKESTREL_REVISION={}",
+        "cargo::rustc-env=BUILD_REVISION={}",
         revision.as_deref().unwrap_or("unknown")
     );
-    println!("cargo::rustc-env=NETKESTREL_RUST_VERSION={}", compiler());
+    println!("cargo::rustc-env=BUILD_RUST_VERSION={}", compiler());
 }
 
 /// Short hash of the commit checked out here.

@@ -468,3 +468,11 @@ fn capabilities_of(process: u32) -> Vec<(String, u64)> {
     }
     sets
 }
+
+/// `cargo run` hands the variables of the build script to the program, which refuses names of its own that mean no key.
+#[test]
+fn the_build_script_sets_no_variable_that_looks_like_configuration() {
+    let script = include_str!("../build.rs");
+    assert!(script.contains("cargo::rustc-env=BUILD_"), "{script}");
+    assert!(!script.contains("cargo::rustc-env=NETKESTREL_"), "{script}");
+}
