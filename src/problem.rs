@@ -60,6 +60,18 @@ impl Problems {
     }
 }
 
+/// The candidate that looks most like `word`, if any is near.
+#[must_use]
+pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    let word = word.to_lowercase().replace('-', "_");
+    let near = candidates.iter().map(|candidate| {
+        let alike = candidate.to_lowercase().replace('-', "_");
+        (strsim::damerau_levenshtein(&word, &alike), *candidate)
+    });
+    let (distance, candidate) = near.min_by_key(|(distance, _)| *distance)?;
+    (distance <= 1 + candidate.len() / 4).then_some(candidate)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use super::{
     shape::{Keys, Kind, Shape, listed},
     tree::{Entry, Fault, Node, Origin, Value, join},
 };
-use crate::units::HumanDuration;
+use crate::{problem::nearest, units::HumanDuration};
 
 /// What a tree came to.
 pub(super) struct Checked {
@@ -286,15 +286,4 @@ fn short(text: &str) -> String {
         shown.push('…');
     }
     shown.replace("\\'", "'").replace("\\\"", "\"")
-}
-
-/// The candidate that looks most like `word`, if any is near.
-pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
-    let word = word.to_lowercase().replace('-', "_");
-    let near = candidates.iter().map(|candidate| {
-        let alike = candidate.to_lowercase().replace('-', "_");
-        (strsim::damerau_levenshtein(&word, &alike), *candidate)
-    });
-    let (distance, candidate) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 1 + candidate.len() / 4).then_some(candidate)
 }

@@ -4,12 +4,12 @@
 use std::{collections::BTreeMap, ffi::OsString};
 
 use super::{
-    check::nearest,
     secrets,
     shape::{Kind, Shape},
     tree::{Fault, Node, Origin, Value},
     yaml,
 };
+use crate::problem::nearest;
 
 const PREFIX: &str = "NETKESTREL_";
 

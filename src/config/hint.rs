@@ -2,10 +2,10 @@
 //! secret: it is made only from what is shown anyway.
 
 use super::{
-    check::nearest,
     shape::{Kind, Shape},
     tree::Value,
 };
+use crate::problem::nearest;
 
 /// A guess, such as "; did you mean `true`?", or nothing where none is obvious.
 pub(super) fn hint(value: &Value, path: &str, kind: &Kind<'_>) -> String {

@@ -37,7 +37,7 @@ use crate::{
     alerts,
     collectors::{self, HealthLimits, Limit},
     history, logging, notifiers,
-    problem::Problems,
+    problem::{Problems, nearest},
     rules,
     sample::Signal,
     web,
@@ -171,7 +171,7 @@ impl Config {
         }
         let zones: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
         let names: Vec<&str> = zones.iter().map(String::as_str).collect();
-        let near = check::nearest(&self.timezone, &names);
+        let near = nearest(&self.timezone, &names);
         let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         problems.push(
             "timezone",
