@@ -7,7 +7,15 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Error, Imported, Origin, Timed, parse};
+use super::{
+    Error, Imported, Origin, Timed,
+    complaint::{
+        Field,
+        Form::{Text, Truth},
+        needed, optional,
+    },
+    parse,
+};
 
 #[derive(Deserialize)]
 struct Line {
@@ -21,6 +29,14 @@ struct Line {
 }
 
 impl Timed for Line {
+    const FIELDS: &'static [Field] = &[
+        needed("timestamp", Text),
+        needed("alert_type", Text),
+        needed("message", Text),
+        optional("severity", Text),
+        optional("resolved", Truth),
+    ];
+
     fn timestamp(&self) -> &str {
         &self.timestamp
     }

@@ -6,7 +6,15 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use smol_str::SmolStr;
 
-use super::{Error, Imported, Origin, Timed, parse, runs, seen};
+use super::{
+    Error, Imported, Origin, Timed,
+    complaint::{
+        Field,
+        Form::{Number, Text, Truth},
+        needed, optional,
+    },
+    parse, runs, seen,
+};
 use crate::{
     history::Record,
     sample::{Missing, Observed},
@@ -24,6 +32,13 @@ struct Line {
 }
 
 impl Timed for Line {
+    const FIELDS: &'static [Field] = &[
+        needed("timestamp", Text),
+        needed("ip_address", Text),
+        needed("is_reachable", Truth),
+        optional("response_time", Number),
+    ];
+
     fn timestamp(&self) -> &str {
         &self.timestamp
     }

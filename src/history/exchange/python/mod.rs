@@ -10,6 +10,7 @@
 //! A file is taken as a whole or not at all. Times are cut to milliseconds, the resolution of history.
 
 mod alerts;
+mod complaint;
 mod devices;
 mod network;
 mod runs;
@@ -23,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use smol_str::SmolStr;
 
+use self::{complaint::Field, times::NoTime};
 use crate::{
     history::{Record, Seen, Stream},
     sample::{Missing, Observed},
@@ -98,20 +100,9 @@ pub struct Imported {
 /// Why a file was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is torn or holds something else.
-    #[error("read it as a JSON array of records; nothing of it was taken")]
-    Json(#[from] serde_json::Error),
-    /// A time is none.
-    #[error("read `{text}` of record {record} as a local time; nothing of the file was taken")]
-    Time {
-        /// Which record, from 1 on.
-        record: usize,
-        /// What it says.
-        text: String,
-        /// Why.
-        #[source]
-        source: jiff::Error,
-    },
+    /// It is torn or holds something else: which record, in which line, and what is expected there.
+    #[error("{0}; nothing of the file was taken")]
+    Content(String),
 }
 
 /// Reads a whole file.
@@ -128,15 +119,24 @@ pub fn read(kind: Kind, content: &[u8], origin: &Origin) -> Result<Imported, Err
 
 /// A record of any of the files.
 trait Timed: DeserializeOwned {
+    /// Values of a record, for complaints.
+    const FIELDS: &'static [Field];
+
     /// Its local time.
     fn timestamp(&self) -> &str;
 }
 
 /// All records with their times, in the order of time.
 fn parse<T: Timed>(content: &[u8], origin: &Origin) -> Result<Vec<(Timestamp, T)>, Error> {
-    let records: Vec<T> = serde_json::from_slice(content)?;
+    let records: Vec<T> = serde_json::from_slice(content)
+        .map_err(|error| Error::Content(complaint::of::<T>(content, T::FIELDS, &error)))?;
     let texts: Vec<&str> = records.iter().map(Timed::timestamp).collect();
-    let moments = times::instants(&texts, &origin.zone)?;
+    let moments = times::instants(&texts, &origin.zone).map_err(|NoTime { record, text }| {
+        let place = complaint::place(content, record);
+        Error::Content(format!(
+            "{place}: `timestamp`: given `{text}`; accepted: a local time such as `2025-08-12T14:03:21`"
+        ))
+    })?;
     let mut timed: Vec<(Timestamp, T)> = moments.into_iter().zip(records).collect();
     timed.sort_by_key(|(at, _)| *at);
     Ok(timed)

@@ -8,7 +8,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Error, Imported, Origin, Timed, alerts, parse, runs, seen};
+use super::{
+    Error, Imported, Origin, Timed, alerts,
+    complaint::{
+        Field,
+        Form::{Number, Text, Texts},
+        needed, optional,
+    },
+    parse, runs, seen,
+};
 use crate::{
     history::Record,
     sample::{Missing, Observed},
@@ -37,6 +45,15 @@ struct Line {
 }
 
 impl Timed for Line {
+    const FIELDS: &'static [Field] = &[
+        needed("timestamp", Text),
+        optional("upload_mbps", Number),
+        optional("download_mbps", Number),
+        optional("bytes_sent", Number),
+        optional("bytes_recv", Number),
+        optional("anomalies", Texts),
+    ];
+
     fn timestamp(&self) -> &str {
         &self.timestamp
     }

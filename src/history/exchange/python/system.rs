@@ -3,7 +3,15 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Error, Imported, Origin, Timed, parse, runs, seen};
+use super::{
+    Error, Imported, Origin, Timed,
+    complaint::{
+        Field,
+        Form::{Number, Text},
+        needed, optional,
+    },
+    parse, runs, seen,
+};
 use crate::{
     history::Record,
     sample::{Missing, Observed},
@@ -18,6 +26,13 @@ struct Line {
 }
 
 impl Timed for Line {
+    const FIELDS: &'static [Field] = &[
+        needed("timestamp", Text),
+        optional("cpu_percent", Number),
+        optional("memory_percent", Number),
+        optional("disk_percent", Number),
+    ];
+
     fn timestamp(&self) -> &str {
         &self.timestamp
     }
