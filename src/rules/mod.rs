@@ -8,6 +8,7 @@ mod engine;
 mod finding;
 mod judge;
 mod ladder;
+mod notes;
 mod origin;
 mod rule;
 mod words;

@@ -15,6 +15,9 @@ use crate::{
     units::{HumanDuration, Ratio},
 };
 
+/// Name of the device that stands for the default gateway.
+pub(super) const GATEWAY: &str = "gateway";
+
 /// Settings of the collector `devices`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -156,6 +159,15 @@ impl Target {
 }
 
 impl Config {
+    /// Names of the devices that are watched.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        if self.targets.is_empty() && self.default_gateway {
+            return vec![GATEWAY];
+        }
+        self.targets.iter().map(Target::display_name).collect()
+    }
+
     pub(in crate::collectors) fn validate(&self, problems: &mut Problems) {
         in_range(
             problems,

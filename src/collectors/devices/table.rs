@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    config::{Config, Target},
+    config::{Config, GATEWAY, Target},
     device::{Device, FollowUp, Place, Spec},
     probe::{DeviceId, Event, Order},
     readings,
@@ -18,8 +18,6 @@ use super::{
 };
 use crate::{clock::Now, sample::Reading};
 
-/// Name of the device that stands for the default gateway.
-const GATEWAY: &str = "gateway";
 /// Names are looked up again this long after an answer, and this long after a failure.
 const LOOKUP_AGAIN: Duration = Duration::from_mins(5);
 const LOOKUP_RETRY: Duration = Duration::from_secs(30);

@@ -54,6 +54,19 @@ impl Config {
         }
     }
 
+    /// Entries of `include` that none of these interfaces matches.
+    pub(super) fn unmatched(&self, interfaces: &[&str]) -> Vec<&str> {
+        let matches_none = |entry: &&String| {
+            let alone = Filter {
+                include: vec![entry.to_string()],
+                exclude: Vec::new(),
+            };
+            !interfaces.iter().any(|name| alone.passes(name))
+        };
+        let entries = self.include.iter().filter(matches_none);
+        entries.map(String::as_str).collect()
+    }
+
     /// Which interfaces are watched.
     pub(super) fn filter(&self) -> Filter {
         Filter {
@@ -80,6 +93,17 @@ mod tests {
         let found = problems.into_vec();
         let paths: Vec<&str> = found.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["interval", "include[1]", "exclude[0]"]);
+    }
+
+    #[test]
+    fn entries_that_match_no_interface_are_found() {
+        let include = ["eth*", "wlan0", "enp?s0"].map(str::to_owned).into();
+        let config = Config {
+            include,
+            ..Config::default()
+        };
+        assert_eq!(config.unmatched(&["lo", "eth0"]), ["wlan0", "enp?s0"]);
+        assert_eq!(Config::default().unmatched(&[]), [""; 0]);
     }
 
     #[test]

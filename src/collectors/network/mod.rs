@@ -16,12 +16,16 @@ mod totals;
 mod track;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use smol_str::SmolStr;
+use tracing::warn;
 
 pub use self::{config::Config, families::METRICS, signals::SIGNALS};
 use self::{
@@ -36,6 +40,8 @@ use crate::{
 };
 
 const NAME: &str = "network";
+/// Names that a warning shows.
+const LISTED: usize = 20;
 
 /// Watches the interfaces of the host.
 ///
@@ -49,6 +55,8 @@ pub struct Collector {
 struct Settings {
     config: Config,
     filter: Filter,
+    /// Whether the names in the settings were compared with those of the host.
+    compared: AtomicBool,
 }
 
 /// An interface as a page shows it; its rates are readings.
@@ -159,7 +167,10 @@ impl Collect for Collector {
 
     fn sample(&self, now: Now) -> Outcome<Batch> {
         match self.read(Facts::Fresh) {
-            Ok(snapshot) => Outcome::ok(self.rates(&snapshot, now)),
+            Ok(snapshot) => {
+                self.settings.load().compare_with(&snapshot);
+                Outcome::ok(self.rates(&snapshot, now))
+            }
             Err(error) => Outcome {
                 data: self.unread(now),
                 failures: vec![error],
@@ -173,6 +184,24 @@ impl Settings {
         Self {
             config: config.clone(),
             filter: config.filter(),
+            compared: AtomicBool::new(false),
+        }
+    }
+
+    /// Warns of entries that match nothing, once for each configuration: an interface may come later.
+    fn compare_with(&self, snapshot: &Snapshot) {
+        if self.compared.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let links = snapshot.interfaces.iter();
+        let names: Vec<&str> = links.map(|interface| interface.link.name.as_str()).collect();
+        for entry in self.config.unmatched(&names) {
+            let names = names.iter().take(LISTED).copied().collect::<Vec<_>>();
+            let interfaces = names.join(", ");
+            warn!(
+                entry,
+                interfaces, "no interface matches this entry of `collectors.network.include` at present"
+            );
         }
     }
 }
