@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use jiff::{Timestamp, tz::TimeZone};
+
 use crate::sample::Missing;
 
 /// The unit of a signal, told by the end of its name.
@@ -126,6 +128,20 @@ pub fn since(time: Duration) -> String {
     }
 }
 
+/// A moment as short as it can be told beside `now`: `14:02` today, `Nov 24 14:02` in the last or next half year, the
+/// date else.
+#[must_use]
+pub fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+    let days = at.date().duration_until(now.date()).as_hours().abs() / 24;
+    let form = match days {
+        0 => "%H:%M",
+        1..=182 => "%b %-d %H:%M",
+        _ => "%Y-%m-%d %H:%M",
+    };
+    at.strftime(form).to_string()
+}
+
 /// Why there is no value.
 #[must_use]
 pub fn missing(reason: Missing) -> &'static str {
@@ -171,6 +187,23 @@ mod tests {
         ];
         for (seconds, expected) in spans {
             assert_eq!(span(Duration::from_secs_f64(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn a_moment_is_told_as_short_as_it_can_be() {
+        let zone = TimeZone::get("Europe/Berlin").expect("a zone");
+        let time = |text: &str| text.parse::<Timestamp>().expect(text);
+        let now = time("2026-11-25T12:00:00Z");
+        for (at, expected) in [
+            ("2026-11-25T13:02:59Z", "14:02"),
+            ("2026-11-24T23:00:00Z", "00:00"),
+            ("2026-11-24T22:59:00Z", "Nov 24 23:59"),
+            ("2026-11-26T01:00:00Z", "Nov 26 02:00"),
+            ("2026-07-01T10:00:00Z", "Jul 1 12:00"),
+            ("2025-11-25T13:02:59Z", "2025-11-25 14:02"),
+        ] {
+            assert_eq!(moment(time(at), now, &zone), expected);
         }
     }
 }

@@ -469,6 +469,116 @@ fn capabilities_of(process: u32) -> Vec<(String, u64)> {
     sets
 }
 
+#[test]
+fn a_history_that_is_not_there_is_not_an_empty_one() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let nowhere = dir.path().join("typo").display().to_string();
+    for command in [
+        &["history", "stats"][..],
+        &["history", "export", "--stream", "system"],
+        &["analyze"],
+    ] {
+        let output = netkestrel(&[command, &["--data-dir", &nowhere]].concat());
+        assert_eq!(
+            (code(&output), stdout(&output).as_str()),
+            (Some(1), ""),
+            "{command:?}"
+        );
+        let complaint = stderr(&output);
+        let begin = format!("netkestrel: there is no history to read: {nowhere}/history: No such file");
+        assert!(complaint.starts_with(&begin), "{complaint}");
+    }
+}
+
+#[test]
+fn a_stream_of_a_newer_version_leaves_the_others_readable() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().display().to_string();
+    let history = dir.path().join("history");
+    fs::create_dir(&history).expect("made");
+    let newer = "{\"netkestrel\":\"history/alerts\",\"version\":99}\n";
+    fs::write(history.join("alerts.jsonl"), newer).expect("written");
+    let system = "{\"netkestrel\":\"history/system\",\"version\":1}\n\
+                  {\"t\":\"2026-11-03T13:00:00Z\",\"r\":{\"cpu_usage_ratio\":{\"\":0.5}}}\n";
+    fs::write(history.join("system.jsonl"), system).expect("written");
+
+    let output = netkestrel(&["history", "stats", "--data-dir", &data, "--format", "json"]);
+    assert_eq!(code(&output), Some(1));
+    let value: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(value["streams"].as_array().map(Vec::len), Some(3), "{value:#}");
+    assert_eq!(value["streams"][1]["records"], 1);
+    let complaint = stderr(&output);
+    assert!(
+        complaint.contains("alerts.jsonl") && complaint.contains("version 99"),
+        "{complaint}"
+    );
+
+    let export = |stream| netkestrel(&["history", "export", "--data-dir", &data, "--stream", stream]);
+    assert_eq!(code(&export("system")), Some(0));
+    assert_eq!(code(&export("alerts")), Some(1));
+}
+
+#[test]
+fn times_may_be_given_as_clocks_show_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = file(dir.path(), "timezone: Europe/Berlin\n");
+    let history = dir.path().join("history");
+    fs::create_dir(&history).expect("made");
+    let header = "{\"netkestrel\":\"history/system\",\"version\":1}\n".to_owned();
+    let record =
+        |time| format!("{{\"t\":\"2026-11-03T{time}:00Z\",\"r\":{{\"cpu_usage_ratio\":{{\"\":0.5}}}}}}\n");
+    let records = ["12:59", "13:00", "13:30", "23:00"].map(record).concat();
+    fs::write(history.join("system.jsonl"), header + &records).expect("written");
+    let data = dir.path().display().to_string();
+    let common = ["--config.file", &config, "--data-dir", &data];
+    let run = |arguments: &[&str]| netkestrel(&[arguments, &common[..]].concat());
+    let export = |from, to| {
+        run(&[
+            "history", "export", "--stream", "system", "--format", "json", "--from", from, "--to", to,
+        ])
+    };
+
+    for (from, to, expected) in [
+        ("2026-11-03", "2026-11-04", 4),
+        ("2026-11-03T14:00", "2026-11-03 14:30", 2),
+        ("2026-11-03 14:00", "2026-11-03T13:29:59Z", 1),
+    ] {
+        let output = export(from, to);
+        assert_eq!(code(&output), Some(0), "{from} {to}: {}", stderr(&output));
+        assert_eq!(stdout(&output).lines().count(), expected, "{from} {to}");
+    }
+    for (from, to, expected) in [
+        (
+            "2026-11-04",
+            "2026-11-03",
+            "netkestrel: --from: given 2026-11-04 00:00:00, which is later than --to, 2026-11-03 00:00:00; accepted: \
+             an earlier time\n",
+        ),
+        (
+            "2026-03-29T02:30",
+            "now",
+            "netkestrel: --from: given `2026-03-29T02:30`, which no clock showed in Europe/Berlin: clocks went \
+             forward then; accepted: a time before or after\n",
+        ),
+    ] {
+        let output = export(from, to);
+        assert_eq!((code(&output), stderr(&output).as_str()), (Some(64), expected));
+        assert_eq!(stdout(&output), "");
+    }
+
+    let analysis = run(&[
+        "analyze",
+        "--from",
+        "2026-11-03 14:00",
+        "--to",
+        "2026-11-03 15:00",
+        "--format",
+        "json",
+    ]);
+    let value: serde_json::Value = serde_json::from_str(&stdout(&analysis)).expect("JSON");
+    assert_eq!(value["window"]["from"], "2026-11-03T13:00:00Z", "{value:#}");
+}
+
 /// `cargo run` hands the variables of the build script to the program, which refuses names of its own that mean no key.
 #[test]
 fn the_build_script_sets_no_variable_that_looks_like_configuration() {

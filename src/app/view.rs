@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::tz::TimeZone;
 use smol_str::SmolStr;
 
 use super::reload::Reloader;
@@ -73,6 +74,10 @@ impl Watch for View {
             interfaces: interfaces(&self.set, &readings),
             devices: devices(&self.set, now),
         }
+    }
+
+    fn zone(&self) -> TimeZone {
+        self.reloader.in_force().borrow().zone()
     }
 }
 

@@ -8,8 +8,9 @@ use super::{
     Form,
     answer::{Answer, Exit},
     flags::Flags,
-    history::{Place, Range, place, reader, records, transitions},
+    history::{Place, place, reader, records, transitions},
     table::{Side, table},
+    times::{Range, Times},
 };
 use crate::{
     app::chain,
@@ -25,8 +26,24 @@ const BUSIEST: usize = 5;
 #[derive(clap::Args)]
 pub(super) struct Request {
     /// How many hours back
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=87_600))]
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=87_600),
+          conflicts_with_all = ["from", "to"])]
     hours: u32,
+    #[command(flatten)]
+    times: Times,
+}
+
+impl Request {
+    /// The stretch that is asked for: up to now, and as many hours, unless the flags say otherwise.
+    fn window(&self, place: &Place) -> Result<Window, Answer> {
+        let now = Clock::System.now().wall;
+        let range = self.times.range(now, &place.zone())?;
+        let to = range.to.unwrap_or(now.max(range.from.unwrap_or(now)));
+        let back = jiff::SignedDuration::from_hours(self.hours.into());
+        let usual = || to.saturating_sub(back).unwrap_or(Timestamp::MIN);
+        let from = range.from.unwrap_or_else(usual);
+        Ok(Window { from, to })
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -42,11 +59,9 @@ pub(super) fn answer(flags: &Flags, request: &Request, form: Form) -> Answer {
         Ok(place) => place,
         Err(refusal) => return refusal,
     };
-    let to = Clock::System.now().wall;
-    let back = jiff::SignedDuration::from_hours(request.hours.into());
-    let window = Window {
-        from: to.saturating_sub(back).unwrap_or(Timestamp::MIN),
-        to,
+    let window = match place.must_exist().and_then(|()| request.window(&place)) {
+        Ok(window) => window,
+        Err(refusal) => return refusal,
     };
     match (analyze(&place, window), form) {
         (Err(error), _) => Answer::failure(Exit::WorldsFault, format_args!("failed to {}", chain(&error))),
@@ -64,7 +79,7 @@ fn analyze(place: &Place, window: Window) -> Result<Analysis, Error> {
         to: Some(window.to),
     };
     let mut analyzer = Analyzer::new(window, place.zone());
-    let reader = reader(place)?;
+    let reader = reader(place, &Stream::ALL)?;
     for stream in [Stream::Bandwidth, Stream::System, Stream::Devices] {
         for record in records(&reader, stream, range)? {
             analyzer.record(stream, &record?);

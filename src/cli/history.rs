@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
-pub(super) use self::store::{Range, reader, records, transitions};
+pub(super) use self::store::{reader, records, transitions};
 use super::{
     Output,
     answer::{Answer, Exit},
@@ -77,6 +77,18 @@ impl Place {
     /// The zone of local times.
     pub(super) fn zone(&self) -> TimeZone {
         self.config.zone()
+    }
+
+    /// Fails where there is no folder of history at all, which is not the same as one without records.
+    pub(super) fn must_exist(&self) -> Result<(), Answer> {
+        let folder = self.data_dir.join("history");
+        std::fs::read_dir(&folder).map(drop).map_err(|error| {
+            let complaint = format_args!(
+                "there is no history to read: {}: {error}; `--data-dir` names another data directory",
+                folder.display()
+            );
+            Answer::failure(Exit::WorldsFault, complaint)
+        })
     }
 }
 

@@ -17,6 +17,7 @@ mod rules;
 mod run;
 mod table;
 mod test_email;
+mod times;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 

@@ -45,11 +45,17 @@ pub struct Stats {
 }
 
 impl Reader {
-    /// Reads the history below the data folder without a lock and without changing anything; another process may be
-    /// writing it. Fails where a file cannot be read or is of a newer version.
-    pub fn open(disk: Arc<dyn Disk>, data: &Path, config: &Config) -> Result<Self, Error> {
+    /// Reads these streams of the history below the data folder without a lock and without changing anything; another
+    /// process may be writing it. Fails where a file of them cannot be read or is of a newer version. The other
+    /// streams are as if they were empty.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        data: &Path,
+        config: &Config,
+        streams: &[Stream],
+    ) -> Result<Self, Error> {
         let reader = Self::empty(disk, data, config);
-        for stream in Stream::ALL {
+        for &stream in streams {
             let mut state = lock(reader.shared(stream));
             state.load(&*reader.disk, stream)?;
             // The other process moves lines, so that no place in a file holds.

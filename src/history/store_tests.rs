@@ -169,7 +169,13 @@ fn a_restart_neither_doubles_nor_loses_a_bucket() {
                 );
             }
         }
-        let reader = Reader::open(Arc::new(disk.clone()), Path::new("/d"), &config(100)).expect("readable");
+        let reader = Reader::open(
+            Arc::new(disk.clone()),
+            Path::new("/d"),
+            &config(100),
+            &Stream::ALL,
+        )
+        .expect("readable");
         let mut query = Query::new(Stream::Bandwidth, at(-86_400), at(86_400 * 2));
         query.step = Some(Duration::from_hours(1));
         let answer = reader.query(&query).expect("answered");
@@ -279,7 +285,7 @@ fn a_newer_file_is_left_alone_and_the_other_streams_go_on() {
     system.collector = "system";
     store.append(&system).expect("recorded");
     assert_eq!(disk.content(path("bandwidth.jsonl")), newer);
-    assert!(Reader::open(Arc::new(disk), Path::new("/d"), &config(100)).is_err());
+    assert!(Reader::open(Arc::new(disk), Path::new("/d"), &config(100), &Stream::ALL).is_err());
 }
 
 #[test]

@@ -8,14 +8,15 @@ use axum::{
     http::{StatusCode, Uri},
     response::Response,
 };
-use jiff::Timestamp;
-use serde::{Deserialize, de::DeserializeOwned};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
     access::Authorized,
     answer,
     desk::{NewSilence, Order, Refusal, Signed},
+    parameter,
     services::Services,
 };
 use crate::{
@@ -27,9 +28,13 @@ use crate::{
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1_000;
 
+const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
+const KEYS: [&str; 9] = [
+    "state", "severity", "rule", "subject", "q", "from", "to", "limit", "cursor",
+];
+
 /// Which alerts are asked for. Several values of one key are separated by commas.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub(super) struct Wanted {
     state: String,
     severity: String,
@@ -37,21 +42,50 @@ pub(super) struct Wanted {
     subject: String,
     /// Text that must occur in the rule, the subject, the title or the explanation.
     q: String,
-    from: String,
-    to: String,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
     limit: Option<usize>,
     cursor: String,
 }
 
 impl Wanted {
-    fn matches(&self, alert: &Alert, (from, to): (Option<Timestamp>, Option<Timestamp>)) -> bool {
+    /// What the parameters ask for. A word that no alert can match is a mistake, not an empty answer.
+    fn read(parameters: &[(String, String)], (now, zone): (Timestamp, &TimeZone)) -> Result<Self, String> {
+        let mut wanted = Self::default();
+        let time = |key: &str, text: &str| {
+            let read = (!text.is_empty())
+                .then(|| parse_time(text, now, zone))
+                .transpose();
+            read.map_err(|error| parameter::wrong(key, error))
+        };
+        for (key, value) in parameters {
+            match key.as_str() {
+                "state" => wanted.state = words(key, value, &alerts::State::ALL.map(alerts::State::name))?,
+                "severity" => wanted.severity = words(key, value, &SEVERITIES)?,
+                "rule" => wanted.rule.clone_from(value),
+                "subject" => wanted.subject.clone_from(value),
+                "q" => wanted.q.clone_from(value),
+                "from" => wanted.from = time(key, value)?,
+                "to" => wanted.to = time(key, value)?,
+                "limit" => wanted.limit = Some(parameter::count(key, value, LARGEST_PAGE)?),
+                "cursor" => wanted.cursor.clone_from(value),
+                _ => return Err(parameter::unknown(key, &KEYS)),
+            }
+        }
+        if let (Some(from), Some(to)) = (wanted.from, wanted.to) {
+            parameter::in_order(from, to)?;
+        }
+        Ok(wanted)
+    }
+
+    fn matches(&self, alert: &Alert) -> bool {
         let end = alert.resolved_at.unwrap_or(Timestamp::MAX);
         one_of(&self.state, alert.state.name())
             && one_of(&self.severity, alert.severity.name())
             && one_of(&self.rule, &alert.rule)
             && one_of(&self.subject, &alert.subject)
-            && from.is_none_or(|from| end >= from)
-            && to.is_none_or(|to| alert.since <= to)
+            && self.from.is_none_or(|from| end >= from)
+            && self.to.is_none_or(|to| alert.since <= to)
             && self.text_occurs(alert)
     }
 
@@ -71,52 +105,31 @@ fn one_of(list: &str, value: &str) -> bool {
     list.is_empty() || list.split(',').any(|wanted| wanted.trim() == value)
 }
 
+/// A list whose every word is one of `known`.
+fn words(key: &str, list: &str, known: &[&str]) -> Result<String, String> {
+    let mut given = list.split(',').map(str::trim).filter(|given| !given.is_empty());
+    match given.find(|given| !known.contains(given)) {
+        Some(odd) => Err(parameter::not_one_of(key, odd, known)),
+        None => Ok(list.to_owned()),
+    }
+}
+
 /// `GET /api/v1/alerts`: the newest first; `next_cursor` leads to the page behind.
 pub(super) async fn list(
     uri: Uri,
     State(services): State<Arc<Services>>,
-    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+    Query(parameters): Query<Vec<(String, String)>>,
 ) -> Response {
-    let Query(wanted) = match wanted {
-        Ok(wanted) => wanted,
-        Err(error) => return answer::refuse(uri.path(), StatusCode::BAD_REQUEST, error.body_text()),
-    };
-    match page(&wanted, services.desk.alerts(), services.clock.now().wall) {
+    let now = services.clock.now().wall;
+    let wanted = Wanted::read(&parameters, (now, &services.watch.zone()));
+    match wanted.and_then(|wanted| page(&wanted, services.desk.alerts())) {
         Ok(page) => json_answer(&page),
         Err(detail) => answer::refuse(uri.path(), StatusCode::BAD_REQUEST, detail),
     }
 }
 
-/// A word that no alert can match is a mistake, not an empty answer.
-fn check(wanted: &Wanted) -> Result<(), String> {
-    let known = |key: &str, list: &str, names: &[&str]| {
-        let given = list.split(',').map(str::trim).filter(|given| !given.is_empty());
-        let mut given = given.filter(|given| !names.contains(given));
-        given.next().map_or(Ok(()), |odd| {
-            let names = names.join(", ");
-            Err(format!("`{key}`: given `{odd}`; accepted: {names}"))
-        })
-    };
-    known(
-        "state",
-        &wanted.state,
-        &alerts::State::ALL.map(alerts::State::name),
-    )?;
-    known(
-        "severity",
-        &wanted.severity,
-        &["low", "medium", "high", "critical"],
-    )
-}
-
-fn page(wanted: &Wanted, mut alerts: Vec<Alert>, now: Timestamp) -> Result<Value, String> {
-    check(wanted)?;
-    let moment = |text: &str| {
-        let parsed = (!text.is_empty()).then(|| parse_time(text, now)).transpose();
-        parsed.map_err(|error| error.to_string())
-    };
-    let range = (moment(&wanted.from)?, moment(&wanted.to)?);
-    alerts.retain(|alert| wanted.matches(alert, range));
+fn page(wanted: &Wanted, mut alerts: Vec<Alert>) -> Result<Value, String> {
+    alerts.retain(|alert| wanted.matches(alert));
     alerts.sort_by_key(|alert| Reverse((alert.since, alert.id.clone())));
     let total = alerts.len();
     let begin = match wanted.cursor.as_str() {
@@ -125,9 +138,9 @@ fn page(wanted: &Wanted, mut alerts: Vec<Alert>, now: Timestamp) -> Result<Value
             .iter()
             .position(|alert| alert.id == cursor)
             .map(|place| place + 1)
-            .ok_or("the cursor leads to no alert of this selection; begin without one")?,
+            .ok_or("`cursor`: leads to no alert of this selection; begin without one")?,
     };
-    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let limit = wanted.limit.unwrap_or(PAGE);
     let rest = alerts.len().saturating_sub(begin);
     let shown: Vec<Alert> = alerts.into_iter().skip(begin).take(limit).collect();
     let next = (rest > limit)

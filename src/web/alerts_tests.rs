@@ -63,12 +63,31 @@ async fn alerts_are_found_by_every_key_the_newest_first() {
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_with_a_sentence() {
     let site = three();
-    for query in [
-        "stat=firing",
-        "state=foo",
-        "severity=urgent",
-        "from=yesterday",
-        "cursor=none",
+    for (query, detail) in [
+        (
+            "colour=1",
+            "`colour`: not a parameter here; accepted: state, severity, rule, subject, q, from, to, limit, cursor",
+        ),
+        (
+            "state=fireing",
+            "`state`: given `fireing`; accepted: pending, firing, acknowledged, silenced, resolved; did you mean `firing`?",
+        ),
+        (
+            "severity=urgent",
+            "`severity`: given `urgent`; accepted: low, medium, high, critical",
+        ),
+        (
+            "limit=all",
+            "`limit`: given `all`; accepted: a whole number from 1 to 1000",
+        ),
+        (
+            "from=2026-11-25&to=2026-11-24",
+            "`from`: given 2026-11-25T00:00:00Z, which is later than `to`, 2026-11-24T00:00:00Z; accepted: an earlier time",
+        ),
+        (
+            "cursor=none",
+            "`cursor`: leads to no alert of this selection; begin without one",
+        ),
     ] {
         let answer = site.ask("GET", &format!("/api/v1/alerts?{query}"), &[]).await;
         assert_eq!(answer.status, 400, "{query}");
@@ -77,6 +96,8 @@ async fn what_makes_no_sense_is_refused_with_a_sentence() {
             "application/problem+json",
             "{query}"
         );
+        let problem: Value = serde_json::from_str(&answer.body).expect("JSON");
+        assert_eq!(problem["detail"], detail, "{query}");
     }
 }
 

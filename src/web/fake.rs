@@ -14,7 +14,7 @@ use axum::{
     extract::Request,
     http::HeaderMap,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use tower::ServiceExt;
 
 use super::{
@@ -101,6 +101,10 @@ impl Watch for Fake {
     fn overview(&self) -> Overview {
         assert!(!self.broken.load(Ordering::SeqCst), "the overview is broken");
         Overview::default()
+    }
+
+    fn zone(&self) -> TimeZone {
+        TimeZone::UTC
     }
 }
 

@@ -12,6 +12,7 @@ mod history;
 mod listen;
 mod metrics;
 mod page;
+mod parameter;
 mod router;
 mod scrape;
 mod server;

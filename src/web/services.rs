@@ -3,6 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use jiff::tz::TimeZone;
 use smol_str::SmolStr;
 use tokio::sync::Semaphore;
 
@@ -47,6 +48,9 @@ pub trait Watch: Send + Sync {
 
     /// What it watches.
     fn overview(&self) -> Overview;
+
+    /// The zone in which people read and write times.
+    fn zone(&self) -> TimeZone;
 }
 
 /// What is watched, as the page shows it.

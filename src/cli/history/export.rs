@@ -10,22 +10,25 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
-use super::{Place, Range, reader, records, transitions};
+use super::{Place, reader, records, transitions};
 use crate::{
     app::chain,
-    cli::answer::{Answer, Exit},
+    cli::{
+        answer::{Answer, Exit},
+        times::{Range, Times},
+    },
     clock::Clock,
     collectors,
     history::{
         self, Stream,
         exchange::{self, Error, Labels},
-        parse_time,
     },
 };
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   netkestrel history export --stream bandwidth --from -24h --format csv > day.csv
+  netkestrel history export --stream devices --from 2026-11-03 --to 2026-11-03T14:00
   netkestrel history export --stream system --format openmetrics --to -3h --output system.om
   promtool tsdb create-blocks-from openmetrics system.om data/
 
@@ -37,12 +40,8 @@ pub(in crate::cli) struct Request {
     /// Stream to write
     #[arg(long, value_name = "STREAM", value_parser = streams())]
     stream: Stream,
-    /// Begin: RFC 3339, seconds since 1970, or a time back such as `-24h`
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    from: Option<String>,
-    /// End, in the same forms
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    to: Option<String>,
+    #[command(flatten)]
+    times: Times,
     /// Form of the export
     #[arg(long, value_enum, default_value_t)]
     format: Kind,
@@ -78,11 +77,12 @@ fn streams() -> impl TypedValueParser<Value = Stream> {
 
 /// Fails with what to tell; a reader that left early is no failure.
 pub(super) fn run(place: &Place, request: &Request) -> Result<(), Answer> {
-    let range = range(request)?;
+    let range = request.times.range(Clock::System.now().wall, &place.zone())?;
     if (request.stream, request.format) == (Stream::Alerts, Kind::Openmetrics) {
         let complaint = "alerts have no form in OpenMetrics; accepted: `--format csv` and `--format json`";
         return Err(Answer::failure(Exit::UsersFault, complaint));
     }
+    place.must_exist()?;
     let written = match &request.output {
         None => write(place, request, range, &mut BufWriter::new(io::stdout().lock())),
         Some(file) => write_file(place, request, range, file),
@@ -111,18 +111,6 @@ enum Failure {
     },
 }
 
-fn range(request: &Request) -> Result<Range, Answer> {
-    let now = Clock::System.now().wall;
-    let read = |flag: &str, text: &Option<String>| {
-        let moment = text.as_deref().map(|text| parse_time(text, now)).transpose();
-        moment.map_err(|error| Answer::failure(Exit::UsersFault, format_args!("{flag}: {error}")))
-    };
-    Ok(Range {
-        from: read("--from", &request.from)?,
-        to: read("--to", &request.to)?,
-    })
-}
-
 fn write_file(place: &Place, request: &Request, range: Range, path: &Path) -> Result<(), Failure> {
     let fail = |source| Failure::File {
         path: path.to_owned(),
@@ -138,7 +126,7 @@ fn write_file(place: &Place, request: &Request, range: Range, path: &Path) -> Re
 }
 
 fn write(place: &Place, request: &Request, range: Range, out: &mut impl Write) -> Result<(), Failure> {
-    let reader = reader(place)?;
+    let reader = reader(place, &[request.stream])?;
     if request.stream == Stream::Alerts {
         let transitions = transitions(&reader, range)?.into_iter().map(Ok);
         match request.format {

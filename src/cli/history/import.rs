@@ -9,10 +9,13 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Place, Range, records, transitions};
+use super::{Place, records, transitions};
 use crate::{
     app::{chain, create_private},
-    cli::answer::{Answer, Exit},
+    cli::{
+        answer::{Answer, Exit},
+        times::Range,
+    },
     durable::{self, Lock, Os},
     history::{
         self, Record, Store, Stream,
@@ -39,7 +42,9 @@ pub(in crate::cli) struct Request {
 /// Why a file was not taken.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("use it: its name begins with none of network_data, system_data, device_data, alert_data")]
+    #[error(
+        "its name begins with none of network_data, system_data, device_data, alert_data, which tell what is in it"
+    )]
     Name,
     #[error("read it")]
     Read(#[source] io::Error),
@@ -54,7 +59,12 @@ enum Error {
 pub(super) fn answer(place: &Place, request: &Request) -> Answer {
     let files: Vec<PathBuf> = request.files.iter().flat_map(|path| expand(path)).collect();
     if files.is_empty() {
-        let complaint = "none of the files of the Python system is there";
+        let folders = request.files.iter().map(|folder| folder.display().to_string());
+        let complaint = format_args!(
+            "none of {} is in {}",
+            Kind::ALL.map(Kind::file).join(", "),
+            folders.collect::<Vec<_>>().join(", ")
+        );
         return Answer::failure(Exit::WorldsFault, complaint);
     }
     let lock = create_private(&place.data_dir.join("history"))

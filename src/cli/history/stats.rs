@@ -1,6 +1,8 @@
 //! `history stats`: how much is remembered, and of which time.
 
-use jiff::Timestamp;
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
 use super::{Place, store};
@@ -10,21 +12,43 @@ use crate::{
         Form,
         answer::{Answer, Exit},
         table::{Side, table},
+        times::full,
     },
     figures,
-    history::Stats,
+    history::{Stats, Stream},
 };
 
 pub(super) fn answer(place: &Place, form: Form) -> Answer {
-    match (store::reader(place).map(|reader| reader.stats()), form) {
-        (Err(error), _) => Answer::failure(Exit::WorldsFault, format_args!("failed to {}", chain(&error))),
-        (Ok(all), Form::Text) => Answer::fine(text(&all)),
-        (Ok(all), Form::Json) => Answer::fine(format!("{:#}\n", json!({"streams": all}))),
+    if let Err(refusal) = place.must_exist() {
+        return refusal;
+    }
+    let (mut all, mut complaint) = (Vec::new(), String::new());
+    for stream in Stream::ALL {
+        match store::reader(place, &[stream]) {
+            Ok(reader) => all.extend(reader.stats().into_iter().filter(|stats| stats.stream == stream)),
+            Err(error) => {
+                let _ = writeln!(complaint, "netkestrel: failed to {}", chain(&error));
+            }
+        }
+    }
+    let text = match form {
+        Form::Text => text(&all, &place.zone()),
+        Form::Json => format!("{:#}\n", json!({"streams": all})),
+    };
+    let exit = if complaint.is_empty() {
+        Exit::Fine
+    } else {
+        Exit::WorldsFault
+    };
+    Answer {
+        text,
+        complaint,
+        exit,
     }
 }
 
-fn text(all: &[Stats]) -> String {
-    let time = |at: Option<Timestamp>| at.map_or("-".to_owned(), |at| format!("{at:.0}"));
+fn text(all: &[Stats], zone: &TimeZone) -> String {
+    let time = |at: Option<Timestamp>| at.map_or("-".to_owned(), |at| full(at, zone));
     let row = |stats: &Stats| {
         [
             stats.stream.name().to_owned(),

@@ -7,29 +7,21 @@ use serde_json::Value;
 
 use super::Place;
 use crate::{
+    cli::times::Range,
     durable::Os,
     history::{Error, Reader, Record, Stream},
 };
 
-/// A stretch of time; `None` is open.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::cli) struct Range {
-    pub(in crate::cli) from: Option<Timestamp>,
-    pub(in crate::cli) to: Option<Timestamp>,
+fn ends(range: Range) -> (Timestamp, Timestamp) {
+    (
+        range.from.unwrap_or(Timestamp::MIN),
+        range.to.unwrap_or(Timestamp::MAX),
+    )
 }
 
-impl Range {
-    fn ends(self) -> (Timestamp, Timestamp) {
-        (
-            self.from.unwrap_or(Timestamp::MIN),
-            self.to.unwrap_or(Timestamp::MAX),
-        )
-    }
-}
-
-/// What reads the history of this place.
-pub(in crate::cli) fn reader(place: &Place) -> Result<Reader, Error> {
-    Reader::open(Arc::new(Os), &place.data_dir, &place.config.history)
+/// What reads these streams of this place; the others are as if they were empty.
+pub(in crate::cli) fn reader(place: &Place, streams: &[Stream]) -> Result<Reader, Error> {
+    Reader::open(Arc::new(Os), &place.data_dir, &place.config.history, streams)
 }
 
 /// Records of a stream, as they come from the disk. Lines that are none are passed over.
@@ -38,7 +30,7 @@ pub(in crate::cli) fn records(
     stream: Stream,
     range: Range,
 ) -> Result<impl Iterator<Item = io::Result<Record>>, Error> {
-    let (from, to) = range.ends();
+    let (from, to) = ends(range);
     let mut records = reader.records(stream, from, to)?;
     Ok(std::iter::from_fn(move || match records.next() {
         Some(record) => Some(Ok(record)),
@@ -48,6 +40,6 @@ pub(in crate::cli) fn records(
 
 /// Transitions of alerts, the newest last.
 pub(in crate::cli) fn transitions(reader: &Reader, range: Range) -> Result<Vec<Value>, Error> {
-    let (from, to) = range.ends();
+    let (from, to) = ends(range);
     reader.transitions(from, to, usize::MAX)
 }
