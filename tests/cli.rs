@@ -77,6 +77,11 @@ const MISTAKES: &[(&[&str], &str)] = &[
 ",
     ),
     (
+        &["alerts", "silence", "--rule", "cpu", "--for", "soon"],
+        "error: invalid value 'soon' for '--for <DURATION>': accepted: a duration, such as `30m` or `2h`
+",
+    ),
+    (
         &["print-config", "--defaults", "--schema"],
         "error: the argument '--defaults' cannot be used with '--schema'
 ",

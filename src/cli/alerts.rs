@@ -1,15 +1,19 @@
 //! `alerts`: asks the running instance for its alerts, takes them on, silences them.
 
+mod hint;
+mod list;
+
 use serde_json::{Value, json};
 
+use self::list::Here;
 use super::{
     Form, Output,
     answer::Answer,
     flags::{Flagged, Flags, environment},
     instance::{Call, Instance, escape},
-    table::{Side, table},
+    user,
 };
-use crate::figures::Unit;
+use crate::{clock::Clock, units::HumanDuration};
 
 /// What to do.
 #[derive(clap::Subcommand)]
@@ -53,10 +57,16 @@ pub(super) struct Silence {
     #[command(flatten)]
     which: Which,
     /// How long
-    #[arg(long = "for", value_name = "DURATION", default_value = "1h")]
+    #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = duration)]
     duration: String,
     #[command(flatten)]
     signed: Signed,
+}
+
+/// As it is written; the instance counts from its own now.
+fn duration(text: &str) -> Result<String, String> {
+    let read = HumanDuration::parse(text).map(|_| text.to_owned());
+    read.map_err(|_| "accepted: a duration, such as `30m` or `2h`".to_owned())
 }
 
 /// A silence to end.
@@ -104,8 +114,8 @@ pub(super) struct Which {
 /// Who, and why.
 #[derive(clap::Args)]
 pub(super) struct Signed {
-    /// Who does it [default: the user's name]
-    #[arg(long)]
+    /// Who does it [default: the name of the user who runs this]
+    #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Why
     #[arg(long, default_value = "")]
@@ -114,14 +124,8 @@ pub(super) struct Signed {
 
 impl Signed {
     fn name(&self) -> String {
-        let user = || {
-            let names = environment().into_iter();
-            let mut users = names.filter(|(name, _)| name == "USER" || name == "USERNAME");
-            users
-                .next()
-                .map(|(_, value)| value.to_string_lossy().into_owned())
-        };
-        self.by.clone().or_else(user).unwrap_or_default()
+        let given = self.by.clone();
+        given.unwrap_or_else(|| user::name(&environment()))
     }
 }
 
@@ -149,7 +153,19 @@ fn ask<T: clap::Args>(
 
 fn list(instance: &Instance, List { wanted, output }: &List) -> Result<Answer, Answer> {
     let found = instance.call(&Call::Get, &wanted.path())?;
-    Ok(shown(&found, "alerts", output.format, listed))
+    if output.format == Form::Json {
+        return Ok(Answer::fine(format!("{found:#}\n")));
+    }
+    let silences = instance.call(&Call::Get, "/api/v1/silences")?;
+    let (alerts, silences) = (items(&found, "alerts"), items(&silences, "silences"));
+    let mut answer = Answer::fine(list::alerts(alerts, silences, &here(instance)));
+    let total = found.get("total").and_then(Value::as_u64).unwrap_or_default();
+    let shown = alerts.len() as u64;
+    if total > shown {
+        answer.complaint =
+            format!("note: these are the newest {shown} of {total}; narrow them down by flags\n");
+    }
+    Ok(answer)
 }
 
 fn acknowledge(instance: &Instance, Ack { id, signed, undo }: &Ack) -> Result<Answer, Answer> {
@@ -169,11 +185,10 @@ fn acknowledge(instance: &Instance, Ack { id, signed, undo }: &Ack) -> Result<An
 fn silence(instance: &Instance, silence: &Silence) -> Result<Answer, Answer> {
     let body = silence.which.silence(&silence.duration, &silence.signed);
     let made = instance.call(&Call::Post(&body), "/api/v1/silences")?;
-    Ok(Answer::fine(format!(
-        "{}: silenced until {}\n",
-        text(&made, "id"),
-        text(&made, "ends_at")
-    )))
+    let until = here(instance).time(&made, "ends_at");
+    let mut answer = Answer::fine(format!("{}: silenced until {until}\n", text(&made, "id")));
+    answer.complaint = hint::hint(instance, &silence.which);
+    Ok(answer)
 }
 
 fn unsilence(instance: &Instance, Unsilence { id }: &Unsilence) -> Result<Answer, Answer> {
@@ -183,7 +198,10 @@ fn unsilence(instance: &Instance, Unsilence { id }: &Unsilence) -> Result<Answer
 
 fn silences(instance: &Instance, output: &Output) -> Result<Answer, Answer> {
     let found = instance.call(&Call::Get, "/api/v1/silences")?;
-    Ok(shown(&found, "silences", output.format, listed_silences))
+    Ok(Answer::fine(match output.format {
+        Form::Json => format!("{found:#}\n"),
+        Form::Text => list::silences(items(&found, "silences"), &here(instance)),
+    }))
 }
 
 impl Wanted {
@@ -214,46 +232,16 @@ impl Which {
     }
 }
 
-fn shown(found: &Value, key: &str, form: Form, table: fn(&[Value]) -> String) -> Answer {
-    match form {
-        Form::Json => Answer::fine(format!("{found:#}\n")),
-        Form::Text => {
-            let items = found.get(key).and_then(Value::as_array);
-            Answer::fine(table(items.map(Vec::as_slice).unwrap_or_default()))
-        }
-    }
+fn items<'a>(found: &'a Value, key: &str) -> &'a [Value] {
+    let items = found.get(key).and_then(Value::as_array);
+    items.map(Vec::as_slice).unwrap_or_default()
 }
 
-fn listed(alerts: &[Value]) -> String {
-    if alerts.is_empty() {
-        return "no alerts\n".to_owned();
+fn here(instance: &Instance) -> Here {
+    Here {
+        now: Clock::System.now().wall,
+        zone: instance.config().zone(),
     }
-    let columns = ["id", "severity", "state", "rule", "subject", "value", "since"];
-    let rows: Vec<[String; 7]> = alerts.iter().map(|alert| row(alert, columns)).collect();
-    table(columns.map(|name| (name, Side::Left)), &rows)
-}
-
-fn row(alert: &Value, columns: [&str; 7]) -> [String; 7] {
-    columns.map(|key| match (key, alert.get(key).and_then(Value::as_f64)) {
-        ("value", Some(value)) => Unit::of(text(alert, "signal")).show(value),
-        _ => text(alert, key).to_owned(),
-    })
-}
-
-fn listed_silences(silences: &[Value]) -> String {
-    if silences.is_empty() {
-        return "no silences\n".to_owned();
-    }
-    let columns = ["id", "matching", "starts", "ends", "by", "comment"];
-    let row = |silence: &Value| {
-        columns.map(|key| match silence.get(key) {
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
-            None => String::new(),
-        })
-    };
-    let rows: Vec<[String; 6]> = silences.iter().map(row).collect();
-    table(columns.map(|name| (name, Side::Left)), &rows)
 }
 
 fn text<'a>(of: &'a Value, key: &str) -> &'a str {

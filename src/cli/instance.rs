@@ -9,7 +9,7 @@ use super::{
     flags::{Flags, environment},
     healthcheck,
 };
-use crate::{app::chain, web::Token};
+use crate::{app::chain, config::Config, web::Token};
 
 /// No answer of the API takes longer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -21,6 +21,7 @@ pub(super) struct Instance {
     agent: ureq::Agent,
     base: String,
     token: Result<Token, String>,
+    config: Config,
 }
 
 /// What is asked for.
@@ -45,17 +46,23 @@ impl Instance {
             Some(folder) => Token::load(&folder).map_err(|error| chain(&error)),
             None => Err("the environment names no home; set `data_dir`".to_owned()),
         };
-        let config = ureq::Agent::config_builder()
+        let settings = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
             .build();
         Ok(Self {
-            agent: config.new_agent(),
+            agent: settings.new_agent(),
             base: format!("http://{address}"),
             token,
+            config: loaded.config,
         })
+    }
+
+    /// The configuration that led to the instance; it is most likely its own.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Calls the API; a refusal becomes the answer of the command.
@@ -94,10 +101,12 @@ impl Instance {
         }
         let detail = document.get("detail").and_then(Value::as_str);
         let detail = detail.map_or_else(|| text.trim().to_owned(), ToOwned::to_owned);
-        Err(fail(format!(
-            "the instance answered {}: {detail}",
-            response.status()
-        )))
+        let fault = match response.status().as_u16() {
+            400 => Exit::UsersFault,
+            _ => Exit::WorldsFault,
+        };
+        let complaint = format_args!("the instance answered {}: {detail}", response.status());
+        Err(Answer::failure(fault, complaint))
     }
 
     fn proof(&self) -> Result<String, String> {

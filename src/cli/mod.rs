@@ -18,6 +18,7 @@ mod run;
 mod table;
 mod test_email;
 mod times;
+mod user;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
