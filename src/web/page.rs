@@ -1,5 +1,7 @@
-//! The page at `/`: what is watched, as one HTML document without script or anything from elsewhere.
+//! The page at `/`: what is wrong and what is watched, as one HTML document without script or anything from elsewhere.
 //! Whatever comes from outside (names, reasons) is escaped, and shown in the units people use.
+
+mod active;
 
 use std::{fmt::Write, sync::Arc};
 
@@ -9,6 +11,7 @@ use axum::{
     response::Response,
 };
 
+use self::active::Active;
 use super::{
     answer,
     services::{DeviceRow, DeviceStatus, InterfaceRow, Measure, Overview, Services, Tile},
@@ -37,7 +40,18 @@ pub(super) async fn page(State(services): State<Arc<Services>>) -> Response {
             "the system gives no random numbers",
         );
     };
-    let document = render(&services.watch.status(), &services.watch.overview(), &nonce);
+    let (zone, now) = (services.watch.zone(), services.clock.now().wall);
+    let active = Active {
+        alerts: services.desk.alerts(),
+        now,
+        zone,
+    };
+    let document = render(
+        &services.watch.status(),
+        active,
+        &services.watch.overview(),
+        &nonce,
+    );
     let mut response = answer::typed(StatusCode::OK, "text/html; charset=utf-8", document);
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -57,7 +71,7 @@ fn nonce() -> Option<String> {
     Some(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-fn render(status: &Status, overview: &Overview, nonce: &str) -> String {
+fn render(status: &Status, active: Active, overview: &Overview, nonce: &str) -> String {
     let mut html = Html(String::with_capacity(16 * 1024));
     html.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
@@ -77,6 +91,7 @@ fn render(status: &Status, overview: &Overview, nonce: &str) -> String {
     );
     html.element("p", &running);
     html.raw("</header><main>");
+    active.section(&mut html, &status.host);
     tiles(&mut html, &overview.tiles);
     interfaces(&mut html, &overview.interfaces);
     devices(&mut html, &overview.devices);
@@ -235,6 +250,19 @@ fn device_status(status: DeviceStatus) -> (&'static str, &'static str) {
     }
 }
 
+/// Cells under a name that addresses may end in; empty is none.
+struct Row {
+    anchor: String,
+    cells: Vec<Cell>,
+}
+
+impl From<Vec<Cell>> for Row {
+    fn from(cells: Vec<Cell>) -> Self {
+        let anchor = String::new();
+        Self { anchor, cells }
+    }
+}
+
 struct Cell {
     text: String,
     class: &'static str,
@@ -285,7 +313,7 @@ impl Html {
         self.raw(&format!("</{name}>"));
     }
 
-    fn table(&mut self, title: &str, head: &[&str], rows: impl Iterator<Item = Vec<Cell>>, none: &str) {
+    fn table(&mut self, title: &str, head: &[&str], rows: impl Iterator<Item = impl Into<Row>>, none: &str) {
         self.raw("<section>");
         self.element("h2", title);
         let mut rows = rows.peekable();
@@ -300,8 +328,15 @@ impl Html {
         }
         self.raw("</tr></thead><tbody>");
         for row in rows {
-            self.raw("<tr>");
-            for (cell, title) in row.iter().zip(head) {
+            let Row { anchor, cells } = row.into();
+            if anchor.is_empty() {
+                self.raw("<tr>");
+            } else {
+                self.raw("<tr id=\"");
+                self.text(&anchor);
+                self.raw("\">");
+            }
+            for (cell, title) in cells.iter().zip(head) {
                 // On a narrow screen the style shows the title beside each cell.
                 let _ = write!(self.0, "<td class=\"{}\" data-title=\"{title}\">", cell.class);
                 self.text(&cell.text);

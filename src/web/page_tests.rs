@@ -26,6 +26,14 @@ fn status() -> Status {
     }
 }
 
+fn active() -> Active {
+    Active {
+        alerts: Vec::new(),
+        now: jiff::Timestamp::UNIX_EPOCH,
+        zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
 fn overview() -> Overview {
     Overview {
         tiles: vec![Tile {
@@ -56,7 +64,7 @@ fn overview() -> Overview {
 
 #[test]
 fn the_page_shows_what_is_watched_in_peoples_units() {
-    let page = render(&status(), &overview(), "0");
+    let page = render(&status(), active(), &overview(), "0");
     for expected in [
         "running for 1 min 30 s",
         "<div class=\"tile critical\"><h3>CPU</h3><strong>93.0 %</strong><span>4 cores</span></div>",
@@ -77,7 +85,7 @@ fn the_page_shows_what_is_watched_in_peoples_units() {
 
 #[test]
 fn nothing_from_outside_becomes_markup() {
-    let page = render(&status(), &overview(), "0");
+    let page = render(&status(), active(), &overview(), "0");
     assert!(
         !page.contains("<script") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
         "{page}"
@@ -93,11 +101,12 @@ fn nothing_from_outside_becomes_markup() {
 
 #[test]
 fn a_page_without_readings_says_so() {
-    let page = render(&status(), &Overview::default(), "0");
+    let page = render(&status(), active(), &Overview::default(), "0");
     for expected in [
         "first reading is still to come",
         "No interface has been read yet",
         "No device is configured",
+        "No active alerts",
     ] {
         assert!(page.contains(expected), "{expected}");
     }

@@ -126,3 +126,98 @@ fn an_impossible_choice_of_collectors_is_a_bad_request() {
         assert_eq!(answer.status, 400, "{query}: {}", answer.text());
     }
 }
+
+/// A rule that fires at the first reading.
+const ALWAYS: &str = "
+timezone: UTC
+collectors: {system: {interval: 1s}}
+rules: [{name: memory_always, signal: memory_usage_ratio, levels: {critical: 0.0001}}]
+";
+
+#[test]
+fn commands_and_the_page_tell_of_alerts_and_who_cares() {
+    let setup = Setup::new(Place::Here, ALWAYS);
+    let mut netkestrel = setup.start();
+    netkestrel.wait_for("an alert that fires", |page| {
+        let state = page.value("netkestrel_alert_state", "rule=\"memory_always\"");
+        state.filter(|state| *state == 2.0).map(drop)
+    });
+    let listen = format!("--web.listen-address={}", netkestrel.client.address());
+    let run = |arguments: &[&str]| {
+        let output = setup.command(&[arguments, &[&listen]].concat()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(output.stderr));
+        (text(output.stdout), text(output.stderr))
+    };
+
+    let (listed, _) = run(&["alerts", "list", "--rule", "memory_always"]);
+    let row: Vec<&str> = listed.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[1..4], ["critical", "firing", "memory_always"], "{listed}");
+    assert!(!listed.contains('Z'), "times are local and short: {listed}");
+
+    run(&["alerts", "ack", row[0], "--by", "kim", "--note", "on <it>"]);
+    let (listed, _) = run(&["alerts", "list", "--rule", "memory_always"]);
+    assert!(
+        listed.contains("acknowledged") && listed.contains("kim: on <it>"),
+        "{listed}"
+    );
+    let page = netkestrel.client.get("/");
+    let row_begins = format!("<tr id=\"{}\"><td class=\"critical\"", row[0]);
+    assert!(page.text().contains(&row_begins), "{}", page.text());
+    assert!(
+        page.text().contains("acknowledged by kim: on &lt;it&gt;"),
+        "{}",
+        page.text()
+    );
+
+    let (silenced, hint) = run(&["alerts", "silence", "--rule", "memory_alway", "--for", "1h"]);
+    assert!(silenced.contains(": silenced until "), "{silenced}");
+    assert!(
+        hint.starts_with(
+            "note: it matches no alert at present\nnote: no rule matches `memory_alway`; nearest: `memory_always`, "
+        ),
+        "{hint}"
+    );
+    let (_, hint) = run(&["alerts", "silence", "--rule", "memory_*"]);
+    assert_eq!(hint, "");
+    let (silences, _) = run(&["alerts", "silences"]);
+    assert!(silences.contains("rule memory_alway "), "{silences}");
+}
+
+#[test]
+fn an_include_that_matches_no_interface_is_warned_of() {
+    let setup = Setup::new(Place::Here, "collectors: {network: {include: [lo, nosuch0]}}\n");
+    let mut netkestrel = setup.start();
+    netkestrel.process.wait_for("a warning", |log| {
+        log.iter()
+            .find(|line| line.contains("no interface matches") && line.contains("entry=nosuch0"))
+            .map(drop)
+    });
+}
+
+#[test]
+fn a_parameter_that_makes_no_sense_is_named_with_what_is_possible() {
+    let netkestrel = Setup::new(Place::Here, "").start();
+    for (address, words) in [
+        (
+            "/api/v1/alerts?foo=1",
+            "`foo`: not a parameter here; accepted: state",
+        ),
+        (
+            "/api/v1/history/system?max_points=abc",
+            "`max_points`: given `abc`; accepted: a whole number",
+        ),
+        (
+            "/api/v1/history/system?step=x",
+            "`step`: given `x`; accepted: a span",
+        ),
+        (
+            "/api/v1/history/system?from=soon",
+            "`from`: given `soon`; accepted: RFC 3339",
+        ),
+    ] {
+        let answer = netkestrel.client.get(address);
+        assert_eq!(answer.status, 400, "{address}");
+        assert!(answer.text().contains(words), "{address}: {}", answer.text());
+    }
+}

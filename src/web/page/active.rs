@@ -1,0 +1,164 @@
+//! The first section of the page: alerts that are not over, the gravest first. Mails lead here; each row has the alert's
+//! id as its anchor.
+
+use std::cmp::Reverse;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{Cell, Html, Row};
+use crate::{
+    alerts::{Alert, State},
+    figures::moment,
+};
+
+/// Rows before the rest is only counted.
+const LISTED: usize = 100;
+
+/// Alerts, and what their times are told by.
+pub(super) struct Active {
+    pub(super) alerts: Vec<Alert>,
+    pub(super) now: Timestamp,
+    pub(super) zone: TimeZone,
+}
+
+impl Active {
+    /// Those that people hear of, and those that someone does something about. What is only pending may pass.
+    pub(super) fn section(mut self, html: &mut Html, host: &str) {
+        let is_active = |alert: &Alert| !matches!(alert.state, State::Pending | State::Resolved);
+        self.alerts.retain(is_active);
+        self.alerts
+            .sort_by_key(|alert| Reverse((alert.severity, alert.since)));
+        let head = ["Severity", "What", "Where", "Since", "State"];
+        let shown = self.alerts.iter().take(LISTED);
+        let rows = shown.map(|alert| self.row(alert, host));
+        html.table("Active alerts", &head, rows, "No active alerts");
+        let more = self.alerts.len().saturating_sub(LISTED);
+        if more > 0 {
+            html.element(
+                "p",
+                &format!("and {more} more, which `netkestrel alerts list` shows"),
+            );
+        }
+    }
+
+    fn row(&self, alert: &Alert, host: &str) -> Row {
+        let place = if alert.subject.is_empty() {
+            host
+        } else {
+            &alert.subject
+        };
+        Row {
+            anchor: alert.id.to_string(),
+            cells: vec![
+                Cell {
+                    text: alert.severity.name().to_owned(),
+                    class: class(alert),
+                },
+                Cell::plain(&alert.explanation),
+                Cell::plain(place),
+                Cell::figure(moment(alert.since, self.now, &self.zone)),
+                Cell::plain(&state(alert)),
+            ],
+        }
+    }
+}
+
+fn class(alert: &Alert) -> &'static str {
+    match alert.severity.name() {
+        "low" => "quiet",
+        "medium" => "warning",
+        _ => "critical",
+    }
+}
+
+fn state(alert: &Alert) -> String {
+    let name = alert.state.name();
+    let Some(taken) = alert
+        .acknowledgement
+        .as_ref()
+        .filter(|_| alert.state == State::Acknowledged)
+    else {
+        return name.to_owned();
+    };
+    let by = if taken.by.is_empty() {
+        String::new()
+    } else {
+        format!(" by {}", taken.by)
+    };
+    let note = if taken.note.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", taken.note)
+    };
+    format!("{name}{by}{note}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn alert(id: &str, severity: &str, state: &str) -> Alert {
+        let since = "2026-11-24T13:02:03.123456789Z";
+        let taken = json!({"by": "kim <k>", "at": since, "note": "on & off"});
+        let alert = json!({
+            "id": id, "rule": "device_down", "subject": "nas <1>", "kind": "device", "signal": "device_up",
+            "title": "reachability", "severity": severity, "worst": severity, "state": state, "since": since,
+            "fired_at": since, "resolved_at": null, "ending": null, "value": 0.0, "threshold": 0.5, "when": "below",
+            "peak": {"value": 0.0, "at": since}, "explanation": "no answer for 12 s", "unknown": null,
+            "acknowledgement": (state == "acknowledged").then_some(taken),
+        });
+        serde_json::from_value(alert).expect("an alert")
+    }
+
+    fn html(alerts: Vec<Alert>) -> String {
+        let mut html = Html(String::new());
+        let active = Active {
+            alerts,
+            now: "2026-11-24T14:00:00Z".parse().expect("a time"),
+            zone: TimeZone::get("Europe/Berlin").expect("a zone"),
+        };
+        active.section(&mut html, "box");
+        html.0
+    }
+
+    #[test]
+    fn active_alerts_are_shown_the_gravest_first_and_escaped() {
+        let html = html(vec![
+            alert("a-1", "low", "silenced"),
+            alert("a-2", "critical", "acknowledged"),
+            alert("a-3", "medium", "firing"),
+            alert("a-4", "high", "pending"),
+            alert("a-5", "high", "resolved"),
+        ]);
+        let anchors: Vec<&str> = html.split("<tr id=\"").skip(1).map(|row| &row[..3]).collect();
+        assert_eq!(anchors, ["a-2", "a-3", "a-1"]);
+        for expected in [
+            "<td class=\"critical\" data-title=\"Severity\">critical</td>",
+            "data-title=\"What\">no answer for 12 s</td>",
+            "data-title=\"Where\">nas &lt;1&gt;</td>",
+            "data-title=\"Since\">14:02</td>",
+            "data-title=\"State\">acknowledged by kim &lt;k&gt;: on &amp; off</td>",
+            "data-title=\"State\">silenced</td>",
+        ] {
+            assert!(html.contains(expected), "{expected} is not in {html}");
+        }
+    }
+
+    #[test]
+    fn nothing_wrong_is_said_as_well() {
+        let html = html(vec![alert("a-5", "high", "resolved")]);
+        assert_eq!(
+            html,
+            "<section><h2>Active alerts</h2><p>No active alerts</p></section>"
+        );
+    }
+
+    #[test]
+    fn a_storm_is_cut() {
+        let html = html(vec![alert("a-1", "low", "firing"); LISTED + 2]);
+        assert_eq!(html.matches("<tr id").count(), LISTED);
+        assert!(html.ends_with("<p>and 2 more, which `netkestrel alerts list` shows</p>"));
+    }
+}
