@@ -97,7 +97,7 @@ pub(super) fn one(
         },
         alerts: Vec::new(),
         unlisted: 0,
-        link: link(sender),
+        link: link(sender, &alert.id),
         chart: None,
         chart_alt: format!(
             "{} over time, peak {}",
@@ -132,7 +132,7 @@ pub(super) fn digest(notices: &[Notice], sender: &Sender) -> View {
             .map(|notice| row(notice, sender))
             .collect(),
         unlisted: count.saturating_sub(LISTED),
-        link: link(sender),
+        link: link(sender, ""),
         chart: None,
         chart_alt: String::new(),
         footer: footer(
@@ -254,11 +254,15 @@ fn counts(notices: &[Notice]) -> String {
     parts.join(", ")
 }
 
-/// Where people look on: the page, if it can be reached from elsewhere.
-fn link(sender: &Sender) -> String {
+/// Where people look on: the page, at this alert, if it can be reached from elsewhere.
+fn link(sender: &Sender, alert: &str) -> String {
     let base = sender.external_url.trim_end_matches('/');
     let is_web = base.starts_with("http://") || base.starts_with("https://");
-    if is_web { format!("{base}/") } else { String::new() }
+    match (is_web, alert) {
+        (false, _) => String::new(),
+        (true, "") => format!("{base}/"),
+        (true, alert) => format!("{base}/#{}", plain::identifier(alert)),
+    }
 }
 
 fn footer(sender: &Sender, why: &str) -> String {
@@ -266,4 +270,29 @@ fn footer(sender: &Sender, why: &str) -> String {
         "NetKestrel on {} sent this because your address is a recipient in its configuration ({why}).",
         plain::name(&sender.host, 60)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_the_alert_on_the_page() {
+        let sender = |external_url: &str| Sender {
+            host: "box".to_owned(),
+            external_url: external_url.to_owned(),
+            timezone: jiff::tz::TimeZone::UTC,
+        };
+        for (external_url, alert, expected) in [
+            (
+                "https://m.example.org/net/",
+                "cpu-1",
+                "https://m.example.org/net/#cpu-1",
+            ),
+            ("https://m.example.org", "", "https://m.example.org/"),
+            ("", "cpu-1", ""),
+        ] {
+            assert_eq!(link(&sender(external_url), alert), expected);
+        }
+    }
 }
