@@ -295,7 +295,7 @@ fn statistics_and_analysis_have_a_form_for_people_and_one_for_programs() {
     assert!(set.import().status.success());
     let table = text(&set.run(&["history", "stats"]).stdout);
     assert!(
-        table.contains("bandwidth    10400  10000  2025-10-24T00:00:00Z  2025-10-31T05:19:00Z"),
+        table.contains("bandwidth    10400  10000  2025-10-24 02:00:00  2025-10-31 06:19:00"),
         "{table}"
     );
     let stats: Value =
