@@ -387,6 +387,34 @@ fn the_doctor_looks_at_the_rest_when_the_configuration_is_wrong() {
 }
 
 #[test]
+fn alerts_of_an_instance_that_does_not_run_are_not_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().display().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    drop(listener);
+    let run = |arguments: &[&str]| {
+        let place = ["--web.listen-address", &address, "--data-dir", &data];
+        let output = netkestrel(&[arguments, &place[..]].concat());
+        assert_eq!(code(&output), Some(1), "{arguments:?}");
+        stderr(&output)
+    };
+    let complaint = run(&["alerts", "list"]);
+    let begin = format!("netkestrel: failed to ask the instance at http://{address}: Connection refused");
+    assert!(
+        complaint.starts_with(&begin) && complaint.ends_with("; is it running?\n"),
+        "{complaint}"
+    );
+    let complaint = run(&["alerts", "ack", "cpu-1"]);
+    assert!(
+        complaint.starts_with(&format!(
+            "netkestrel: failed to read the local token {data}/token: "
+        )) && complaint.ends_with("; `--data-dir` names the data directory of the running instance\n"),
+        "{complaint}"
+    );
+}
+
+#[test]
 fn nobody_at_the_address_is_unhealthy() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");

@@ -43,7 +43,7 @@ impl Instance {
         let address = healthcheck::listener(&loaded.config.web.listen_address)
             .map_err(|error| Answer::failure(Exit::WorldsFault, chain(&error)))?;
         let token = match loaded.config.data_dir_in(&environment()) {
-            Some(folder) => Token::load(&folder).map_err(|error| chain(&error)),
+            Some(folder) => Token::load(&folder).map_err(|error| format!("failed to {}", chain(&error))),
             None => Err("the environment names no home; set `data_dir`".to_owned()),
         };
         let settings = ureq::Agent::config_builder()
@@ -85,6 +85,10 @@ impl Instance {
         };
         let mut response = answered.map_err(|error| {
             let base = &self.base;
+            let error = match error {
+                ureq::Error::Io(error) => error.to_string(),
+                other => other.to_string(),
+            };
             fail(format!(
                 "failed to ask the instance at {base}: {error}; is it running?"
             ))
@@ -110,10 +114,9 @@ impl Instance {
     }
 
     fn proof(&self) -> Result<String, String> {
-        let token = self
-            .token
-            .as_ref()
-            .map_err(|error| format!("no token: {error}"))?;
+        let token = self.token.as_ref().map_err(|error| {
+            format!("{error}; `--data-dir` names the data directory of the running instance")
+        })?;
         Ok(format!("Bearer {}", token.secret().reveal()))
     }
 }
