@@ -69,7 +69,8 @@ fn complaint(pattern: &str) -> Option<String> {
 /// Whether `pattern` matches all of `name`.
 ///
 /// Only the last `*` is ever reconsidered, so the time is bounded by the product of the two lengths.
-fn matches(pattern: &str, name: &str) -> bool {
+#[must_use]
+pub fn matches(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
     // Where to go on when the last `*` has to swallow one character more.
     let mut retry = None;

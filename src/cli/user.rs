@@ -11,21 +11,21 @@ pub(super) fn name(environment: &[(OsString, OsString)]) -> String {
     };
     let variables = ["LOGNAME", "USER", "USERNAME"];
     let told = variables.into_iter().find_map(variable);
-    told.or_else(of_the_system).unwrap_or_default()
+    told.unwrap_or_else(of_the_system)
 }
 
 /// The name of this process's user in the list of users; where it is not in there, its number.
 #[cfg(target_os = "linux")]
-fn of_the_system() -> Option<String> {
+fn of_the_system() -> String {
     let uid = rustix::process::getuid().as_raw();
     let users = std::fs::read("/etc/passwd").unwrap_or_default();
     let users = String::from_utf8_lossy(&users);
-    Some(name_of(uid, &users).unwrap_or_else(|| format!("uid {uid}")))
+    name_of(uid, &users).unwrap_or_else(|| format!("uid {uid}"))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn of_the_system() -> Option<String> {
-    None
+fn of_the_system() -> String {
+    String::new()
 }
 
 /// `name:password:uid:…`, one user a line.

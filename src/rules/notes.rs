@@ -4,7 +4,7 @@
 use super::{Config, Direction, Rule};
 use crate::{
     figures::Unit,
-    pattern::Filter,
+    pattern::matches,
     sample::{Signal, SubjectKind},
 };
 
@@ -48,13 +48,7 @@ impl Rule {
 
     /// Entries of `include` that match none of the devices.
     fn misses(&self, devices: &[&str]) -> Option<String> {
-        let matches_none = |entry: &&String| {
-            let alone = Filter {
-                include: vec![entry.to_string()],
-                exclude: Vec::new(),
-            };
-            !devices.iter().any(|name| alone.passes(name))
-        };
+        let matches_none = |entry: &&String| !devices.iter().any(|name| matches(entry, name));
         let missed: Vec<String> = self
             .include
             .iter()

@@ -140,7 +140,7 @@ fn commands_and_the_page_tell_of_alerts_and_who_cares() {
     let mut netkestrel = setup.start();
     netkestrel.wait_for("an alert that fires", |page| {
         let state = page.value("netkestrel_alert_state", "rule=\"memory_always\"");
-        state.filter(|state| *state == 2.0).map(drop)
+        (state == Some(2.0)).then_some(())
     });
     let listen = format!("--web.listen-address={}", netkestrel.client.address());
     let run = |arguments: &[&str]| {

@@ -9,7 +9,7 @@ use crate::{
     alerts::{Alert, Matcher, State},
     cli::instance::{Call, Instance},
     history::Stream,
-    pattern::Filter,
+    pattern::matches,
     rules::Severity,
 };
 
@@ -89,11 +89,7 @@ fn subjects(instance: &Instance, alerts: &[Alert]) -> BTreeSet<String> {
 
 /// That no name matches, and which come near; nothing where one does or none is known.
 fn unknown(what: &str, pattern: &str, known: BTreeSet<String>) -> String {
-    let filter = Filter {
-        include: vec![pattern.to_owned()],
-        exclude: Vec::new(),
-    };
-    if known.is_empty() || known.iter().any(|name| filter.passes(name)) {
+    if known.is_empty() || known.iter().any(|name| matches(pattern, name)) {
         return String::new();
     }
     let mut near: Vec<String> = known.into_iter().collect();

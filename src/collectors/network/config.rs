@@ -5,7 +5,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{pattern::Filter, problem::Problems, units::HumanDuration};
+use crate::{
+    pattern::{Filter, matches},
+    problem::Problems,
+    units::HumanDuration,
+};
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_hours(24);
@@ -56,13 +60,7 @@ impl Config {
 
     /// Entries of `include` that none of these interfaces matches.
     pub(super) fn unmatched(&self, interfaces: &[&str]) -> Vec<&str> {
-        let matches_none = |entry: &&String| {
-            let alone = Filter {
-                include: vec![entry.to_string()],
-                exclude: Vec::new(),
-            };
-            !interfaces.iter().any(|name| alone.passes(name))
-        };
+        let matches_none = |entry: &&String| !interfaces.iter().any(|name| matches(entry, name));
         let entries = self.include.iter().filter(matches_none);
         entries.map(String::as_str).collect()
     }

@@ -146,7 +146,7 @@ fn short(text: &str) -> String {
 
 fn line(content: &[u8], offset: usize) -> usize {
     let before = content.get(..offset).unwrap_or(content);
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
+    before.split(|byte| *byte == b'\n').count()
 }
 
 /// The offset of a place; both numbers count from 1.
