@@ -142,9 +142,12 @@ fn commands_and_the_page_tell_of_alerts_and_who_cares() {
         let state = page.value("netkestrel_alert_state", "rule=\"memory_always\"");
         (state == Some(2.0)).then_some(())
     });
-    let listen = format!("--web.listen-address={}", netkestrel.client.address());
+    let address = format!("--web.listen-address={}", netkestrel.client.address());
     let run = |arguments: &[&str]| {
-        let output = setup.command(&[arguments, &[&listen]].concat()).output().unwrap();
+        let output = setup
+            .command(&[arguments, &[&address]].concat())
+            .output()
+            .unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", text(output.stderr));
         (text(output.stdout), text(output.stderr))
@@ -170,8 +173,8 @@ fn commands_and_the_page_tell_of_alerts_and_who_cares() {
         page.text()
     );
 
-    let (silenced, hint) = run(&["alerts", "silence", "--rule", "memory_alway", "--for", "1h"]);
-    assert!(silenced.contains(": silenced until "), "{silenced}");
+    let (made, hint) = run(&["alerts", "silence", "--rule", "memory_alway", "--for", "1h"]);
+    assert!(made.contains(": silenced until "), "{made}");
     assert!(
         hint.starts_with(
             "note: it matches no alert at present\nnote: no rule matches `memory_alway`; nearest: `memory_always`, "
