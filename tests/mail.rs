@@ -114,12 +114,13 @@ impl Server {
         mails
     }
 
+    /// The `number`th mail, from one on.
     fn mail(&self, number: usize) -> String {
-        fs::read_to_string(self.folder.path().join(format!("{number}.eml"))).expect("a mail")
+        fs::read_to_string(&self.mails()[number - 1]).expect("a mail")
     }
 
     fn parsed(&self, number: usize) -> serde_json::Value {
-        parsed(&self.folder.path().join(format!("{number}.eml")))
+        parsed(&self.mails()[number - 1])
     }
 }
 
