@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     clock::Now,
-    rules::{Finding, Verdict},
+    rules::{Finding, Rule, Severity, Verdict},
     sample::Family,
 };
 
@@ -50,7 +50,25 @@ impl Outcome {
 }
 
 /// State and severity of an alert.
-pub(super) type Standing = (State, crate::rules::Severity);
+/// A rule in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// Its name.
+    pub name: SmolStr,
+    /// The severities it has levels for.
+    pub severities: Vec<Severity>,
+}
+
+impl From<&Rule> for InForce {
+    fn from(rule: &Rule) -> Self {
+        Self {
+            name: rule.name.as_str().into(),
+            severities: rule.levels.iter().map(|(severity, _)| severity).collect(),
+        }
+    }
+}
+
+pub(super) type Standing = (State, Severity);
 
 /// Keeps one alert per rule and subject.
 #[derive(Debug)]
@@ -144,12 +162,12 @@ impl Engine {
     }
 
     /// Ends the alerts of rules that are no longer in force: recorded and logged, not told.
-    pub fn rules_in_force(&mut self, names: &[SmolStr], now: Now) -> Outcome {
+    pub fn rules_in_force(&mut self, rules: &[InForce], now: Now) -> Outcome {
         let mut outcome = Outcome::default();
-        self.counts.rules_in_force(names);
+        self.counts.rules_in_force(rules);
         let (kept, removed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.saved.tracks)
             .into_iter()
-            .partition(|track| names.contains(&track.rule));
+            .partition(|track| rules.iter().any(|rule| rule.name == track.rule));
         self.saved.tracks = kept;
         for mut track in removed {
             if track.alert.is_some() {

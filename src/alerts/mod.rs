@@ -20,7 +20,7 @@ mod wishes;
 pub use self::{
     alert::{Acknowledgement, Alert, AlertId, Ending, Peak, State, Unknown},
     config::{Config, Day, Flapping, Maintenance, QuietHours},
-    engine::{Engine, Outcome},
+    engine::{Engine, InForce, Outcome},
     error::Error,
     matcher::{Matcher, Patterns},
     metrics::METRICS,
