@@ -16,19 +16,11 @@ pub enum Reason {
     Maintenance,
     /// Another alert explains it.
     Dependency,
-    /// A limit of messages is reached.
-    RateLimit,
 }
 
 impl Reason {
     /// All reasons, in the order of the metric.
-    pub const ALL: [Self; 5] = [
-        Self::Cooldown,
-        Self::Silence,
-        Self::Maintenance,
-        Self::Dependency,
-        Self::RateLimit,
-    ];
+    pub const ALL: [Self; 4] = [Self::Cooldown, Self::Silence, Self::Maintenance, Self::Dependency];
 
     /// The word in the label.
     #[must_use]
@@ -38,7 +30,6 @@ impl Reason {
             Self::Silence => "silence",
             Self::Maintenance => "maintenance",
             Self::Dependency => "dependency",
-            Self::RateLimit => "rate_limit",
         }
     }
 }
