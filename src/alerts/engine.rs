@@ -235,6 +235,7 @@ impl Engine {
                 track.follow(breach, at, Begins::Now);
                 if is_new {
                     track.began(&self.config, at);
+            Verdict::NotCovered => Ending::NotCovered,
                     self.counts.fired(&track.rule, breach.severity);
                 }
                 return self.restate(index, at, before, outcome);

@@ -192,5 +192,6 @@ fn why_it_ended(alert: &Alert) -> String {
                 Unit::of(&alert.signal).show(alert.value)
             )
         }
+        Some(Ending::NotCovered) => format!("rule `{}` no longer covers `{name}`", alert.rule),
     }
 }

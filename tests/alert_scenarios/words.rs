@@ -56,10 +56,10 @@ fn ended(notice: &Notice) -> String {
     let began = alert.fired_at.expect("it fired");
     let ended = alert.resolved_at.expect("it ended");
     let lasted = Duration::try_from(ended.duration_since(began)).expect("it did not end before it began");
-    let gone = if alert.ending == Some(Ending::SubjectGone) {
-        " (gone)"
-    } else {
-        ""
+    let gone = match alert.ending {
+        Some(Ending::SubjectGone) => " (gone)",
+        Some(Ending::NotCovered) => " (not covered)",
+        _ => "",
     };
     format!("resolved{gone} after {} peak {}", show(lasted), alert.peak.value)
 }

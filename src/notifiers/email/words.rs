@@ -83,7 +83,7 @@ pub(super) fn headline(notice: &Notice) -> String {
             format!("{} keeps coming and going ({times} times lately)", watched(alert))
         }
         (_, Some(Ending::SubjectGone)) if is_over(alert) => format!("{} is gone{after}", watched(alert)),
-        (_, Some(Ending::RuleRemoved)) if is_over(alert) => {
+        (_, Some(Ending::RuleRemoved | Ending::NotCovered)) if is_over(alert) => {
             format!("{} is no longer judged", watched(alert))
         }
         _ if is_over(alert) && is_up_or_down(alert) => format!("{name} is up again{after}"),
