@@ -13,8 +13,11 @@ use tiny_skia::{
     Color, Paint, PathBuilder, Pixmap, PremultipliedColorU8, Rect, Stroke, StrokeDash, Transform,
 };
 
-use super::words;
-use crate::{figures::Unit, notifiers::Point, rules::Severity};
+use crate::{
+    figures::Unit,
+    notifiers::{Point, words},
+    rules::Severity,
+};
 
 const WIDTH: f32 = 1100.0;
 const HEIGHT: f32 = 360.0;

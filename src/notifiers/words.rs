@@ -1,4 +1,4 @@
-//! Notices in the words of a mail: subjects, headlines, times.
+//! Notices in words: the sentence that mails and webhooks share, and what goes with it.
 
 use std::time::Duration;
 
@@ -126,21 +126,15 @@ fn past(notices: &[Notice], last: &Notice, zone: &TimeZone) -> Option<String> {
     ))
 }
 
-/// Subject of news about one alert.
-pub(super) fn subject(
-    notices: &[Notice],
-    last: &Notice,
-    host: &str,
-    zone: &TimeZone,
-    now: Timestamp,
-) -> String {
+/// News about one alert in a sentence: `[HIGH] nas is down, seen from web1`.
+pub(super) fn sentence(notices: &[Notice], last: &Notice, host: &str, zone: &TimeZone) -> String {
     let alert = &last.alert;
     let what = past(notices, last, zone).unwrap_or_else(|| headline(last));
     let place = match place(alert, host) {
         from if alert.kind == SubjectKind::Device => format!(", {from}"),
         on => format!(" {on}"),
     };
-    format!("[{}] {what}{place}{}", badge(alert), delay(last, now))
+    format!("[{}] {what}{place}", badge(alert))
 }
 
 /// ` (mail delayed 9 min)` when it is late, otherwise nothing.
