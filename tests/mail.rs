@@ -380,6 +380,24 @@ async fn starttls_with_login_and_tls_from_the_first_byte() {
 }
 
 #[tokio::test]
+#[tokio::test]
+async fn protection_of_the_wrong_kind_names_the_right_setting() {
+    let test = "protection_of_the_wrong_kind_names_the_right_setting";
+    for (mode, tls, setting) in [
+        ("plain", Tls::Tls, "`tls: starttls`"),
+        ("tls", Tls::Starttls, "`tls: tls`"),
+        ("tls", Tls::None, "`tls: tls`"),
+    ] {
+        let Some(server) = Server::start(test, mode) else {
+            return;
+        };
+        let email = hasty(&server.config(tls));
+        let results = email.send(&[message("ops@example.org", "k.1")]).await;
+        let failure = results[0].as_ref().expect_err("no mail").to_string();
+        assert!(failure.contains(setting), "{mode} {tls:?}: {failure}");
+    }
+}
+
 async fn one_refused_recipient_costs_the_others_nothing() {
     let Some(server) = Server::start("one_refused_recipient_costs_the_others_nothing", "plain") else {
         return;
