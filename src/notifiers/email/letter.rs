@@ -124,6 +124,7 @@ impl Desk {
             unit: crate::figures::Unit::of(&alert.signal),
             since: alert.since,
             until: alert.resolved_at,
+            worst: alert.peak.value,
             now,
             zone: &self.sender.timezone,
         };
