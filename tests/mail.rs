@@ -18,7 +18,7 @@ use std::{
 
 use jiff::{Timestamp, tz::TimeZone};
 use netkestrel::{
-    alerts::{Alert, News, Notice, Peak, State},
+    alerts::{Alert, Audience, News, Notice, Peak, State},
     clock::Clock,
     notifiers::{
         Context, Failure, Message, Notifier as _, Point, Reason, Sender, Story, Surroundings,
@@ -220,6 +220,7 @@ fn notice(alert: Alert, news: News) -> Notice {
         news,
         at: noon(),
         quiet_until: None,
+        audience: Audience::Everyone,
         alert,
     }
 }
@@ -380,7 +381,6 @@ async fn starttls_with_login_and_tls_from_the_first_byte() {
 }
 
 #[tokio::test]
-#[tokio::test]
 async fn protection_of_the_wrong_kind_names_the_right_setting() {
     let test = "protection_of_the_wrong_kind_names_the_right_setting";
     for (mode, tls, setting) in [
@@ -398,6 +398,7 @@ async fn protection_of_the_wrong_kind_names_the_right_setting() {
     }
 }
 
+#[tokio::test]
 async fn one_refused_recipient_costs_the_others_nothing() {
     let Some(server) = Server::start("one_refused_recipient_costs_the_others_nothing", "plain") else {
         return;

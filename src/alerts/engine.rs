@@ -10,6 +10,7 @@
 //! - Without a reading, and after a restart, a suspend or a leap of the clock until the first finding, nothing is told
 //!   of what fires.
 //! - An alert that another one explains stays as it is and is not told.
+//! - What happens in quiet hours waits in its track for those who want it so; see `quiet`.
 
 use std::time::Duration;
 
@@ -49,7 +50,6 @@ impl Outcome {
     }
 }
 
-/// State and severity of an alert.
 /// A rule in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InForce {
@@ -68,6 +68,7 @@ impl From<&Rule> for InForce {
     }
 }
 
+/// State and severity of an alert.
 pub(super) type Standing = (State, Severity);
 
 /// Keeps one alert per rule and subject.
@@ -149,7 +150,11 @@ impl Engine {
             .calendar
             .next_change(now.wall)
             .filter(|_| !self.saved.tracks.is_empty());
-        let moments = of_tracks.chain(of_silences).chain([maintenance]).flatten();
+        let quiet = self
+            .calendar
+            .quiet_until(now.wall)
+            .filter(|_| self.saved.tracks.iter().any(|track| !track.waiting.is_empty()));
+        let moments = of_tracks.chain(of_silences).chain([maintenance, quiet]).flatten();
         let next = moments.filter(|moment| *moment > now.wall).min()?;
         Duration::try_from(next.duration_since(now.wall)).ok()
     }
@@ -230,12 +235,12 @@ impl Engine {
         let ending = match &finding.verdict {
             Verdict::Clear { .. } => Ending::Cleared,
             Verdict::Gone => Ending::SubjectGone,
+            Verdict::NotCovered => Ending::NotCovered,
             Verdict::Firing(breach) => {
                 let is_new = track.alert.as_ref().is_some_and(|alert| alert.fired_at.is_none());
                 track.follow(breach, at, Begins::Now);
                 if is_new {
                     track.began(&self.config, at);
-            Verdict::NotCovered => Ending::NotCovered,
                     self.counts.fired(&track.rule, breach.severity);
                 }
                 return self.restate(index, at, before, outcome);

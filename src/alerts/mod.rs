@@ -10,6 +10,7 @@ mod matcher;
 mod metrics;
 mod name;
 mod notice;
+mod quiet;
 mod settle;
 mod silence;
 mod store;
@@ -24,7 +25,7 @@ pub use self::{
     error::Error,
     matcher::{Matcher, Patterns},
     metrics::METRICS,
-    notice::{News, Notice, Transition},
+    notice::{Audience, News, Notice, Transition},
     silence::Silence,
     store::{Saved, Store},
     suppress::Reason,

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::{Alert, Config, News, Silence, calendar::Calendar, track::Track};
+use crate::rules::Severity;
 
 /// Why a message is held back; the labels of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +84,12 @@ impl Policy<'_> {
         } else {
             alert.severity
         };
-        (severity < crate::rules::Severity::Critical)
+        self.quiet_for(severity)
+    }
+
+    /// When the quiet hours end that hold now for what is so grave.
+    pub(super) fn quiet_for(&self, severity: Severity) -> Option<Timestamp> {
+        (severity < Severity::Critical)
             .then(|| self.calendar.quiet_until(self.now))
             .flatten()
     }

@@ -8,7 +8,7 @@ use super::{
     *,
 };
 use crate::{
-    alerts::{News, Notice},
+    alerts::{Audience, News, Notice},
     durable::{Disk, volatile::Volatile},
 };
 
@@ -266,38 +266,23 @@ async fn quiet_hours_are_waited_for_by_mail_alone() {
     let (disk, clock) = (Volatile::default(), clock());
     let (mail, hook) = (Fake::new("email", &["x"]), Fake::new("webhook", &["y"]));
     let running = start(&disk, clock, &[&mail, &hook]);
-    let mut fired = notice("a", 1, News::Fired);
-    fired.quiet_until = Some(origin() + jiff::SignedDuration::from_hours(2));
-    running.offer(&[fired]).await;
-    seconds(3600).await;
-    assert_eq!((mail.arrived().len(), hook.arrived().len()), (0, 1));
-    running.crash(&disk).await;
-    let running = start(&disk, clock, &[&mail, &hook]);
-    seconds(3500).await;
-    assert_eq!(mail.arrived().len(), 0);
-    seconds(200).await;
-    assert_eq!(stories(&mail.arrived()), ["x a.1: a.1"]);
-
-    let mut raised = notice("b", 1, News::Fired);
-    raised.quiet_until = Some(clock.now().wall + jiff::SignedDuration::from_hours(2));
-    running
-        .offer(&[
-            raised,
-            notice(
-                "b",
-                2,
-                News::Raised {
-                    from: crate::rules::Severity::High,
-                },
-            ),
-        ])
-        .await;
+    let quiet = |number, news, audience| Notice {
+        quiet_until: Some(origin() + jiff::SignedDuration::from_hours(2)),
+        audience,
+        ..notice("a", number, news)
+    };
+    let night = [(1, News::Fired), (2, News::Resolved)];
+    for (number, news) in night {
+        running.offer(&[quiet(number, news, Audience::Prompt)]).await;
+        seconds(3600).await;
+    }
+    assert_eq!(stories(&hook.arrived()), ["y a.1: a.1", "y a.2: a.2"]);
+    assert_eq!(stories(&mail.arrived()), [""; 0]);
+    let morning = night.map(|(number, news)| quiet(number, news, Audience::Patient));
+    running.offer(&morning).await;
     seconds(1).await;
-    assert_eq!(
-        stories(&mail.arrived()),
-        ["x b.2: b.1+b.2"],
-        "what does not wait takes the rest along"
-    );
+    assert_eq!(stories(&hook.arrived()), [""; 0]);
+    assert_eq!(stories(&mail.arrived()), ["x a.2: a.1+a.2"]);
 }
 
 #[tokio::test(start_paused = true)]

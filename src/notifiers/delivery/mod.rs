@@ -24,7 +24,7 @@ use self::{
     gather::{Gather, Size},
     handle::Command,
     lane::{Lane, Results, complete, longest},
-    parcel::{Parcel, collapse, is_due},
+    parcel::{Parcel, collapse},
 };
 use super::{
     Failure, Message, Notifier, Reason,
@@ -222,7 +222,7 @@ impl Delivery {
                 && lane.reaches(&entry.key.recipient, now.instant)
                 && lane.carries(entry)
         });
-        let mut parcels = collapse(entries, now, self.digest_above);
+        let mut parcels = collapse(entries, self.digest_above);
         // What was tried least goes first: one message on which the server hangs must not keep the others waiting.
         parcels.sort_by_key(|parcel| parcel.attempts);
         parcels.truncate(lane.room());
@@ -303,12 +303,9 @@ impl Delivery {
     fn next_wake(&self, now: Now) -> Instant {
         let latest = now.instant + LONGEST_SLEEP;
         let outbox = self.outbox();
-        let quiet = outbox.entries().filter(|entry| !is_due(entry, now));
-        let quiet = quiet.filter_map(|entry| entry.quiet);
         let expiries = outbox.entries().map(|entry| entry.expires);
         let lanes = self.lanes.iter().flat_map(|lane| lane.waits(now.instant));
-        let all = quiet
-            .chain(expiries)
+        let all = expiries
             .chain(lanes)
             .chain(self.gather.waits_until(now.instant));
         all.min().map_or(latest, |first| first.min(latest))

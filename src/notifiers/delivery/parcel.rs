@@ -9,10 +9,7 @@ use super::super::{
     Message, Story,
     outbox::{Entry, Key},
 };
-use crate::{
-    alerts::{News, Notice},
-    clock::Now,
-};
+use crate::alerts::{News, Notice};
 
 /// A message, and the entries it does away with once it is accepted.
 #[derive(Debug, Clone)]
@@ -35,13 +32,9 @@ struct Pile<'a> {
 /// Entries of one recipient and one alert.
 type Heap<'a> = Vec<&'a Entry>;
 
-/// Collapses `entries`, which are in the order in which they were queued. An alert of which nothing is due waits; of
-/// one that is due, everything is told. More than `digest_above` due alerts of one recipient become one digest.
-pub(super) fn collapse<'a>(
-    entries: impl Iterator<Item = &'a Entry>,
-    now: Now,
-    digest_above: usize,
-) -> Vec<Parcel> {
+/// Collapses `entries`, which are in the order in which they were queued. More than `digest_above` alerts of one
+/// recipient become one digest.
+pub(super) fn collapse<'a>(entries: impl Iterator<Item = &'a Entry>, digest_above: usize) -> Vec<Parcel> {
     let (mut piles, mut places) = (Vec::new(), HashMap::new());
     for entry in entries {
         let recipient = entry.key.recipient.as_str();
@@ -58,11 +51,7 @@ pub(super) fn collapse<'a>(
         }
     }
     let mut parcels = Vec::new();
-    for Pile {
-        recipient, mut heaps, ..
-    } in piles
-    {
-        heaps.retain(|heap| heap.iter().any(|entry| is_due(entry, now)));
+    for Pile { recipient, heaps, .. } in piles {
         if heaps.len() > digest_above {
             parcels.push(digest(recipient, &heaps));
         } else {
@@ -81,12 +70,6 @@ impl<'a> Pile<'a> {
             None => self.heaps.push(vec![entry]),
         }
     }
-}
-
-/// Whether an entry waits for nothing but delivery.
-pub(super) fn is_due(entry: &Entry, now: Now) -> bool {
-    let passed = || entry.notice.quiet_until.is_some_and(|until| until <= now.wall);
-    entry.quiet.is_none_or(|until| until <= now.instant) || passed()
 }
 
 fn one(recipient: &str, heap: &[&Entry]) -> Option<Parcel> {
