@@ -123,7 +123,7 @@ pub(super) fn digest(notices: &[Notice], sender: &Sender) -> View {
         subject: format!("[{badge}] {count} alerts on {host}"),
         colour: words::colour(gravest),
         badge,
-        headline: format!("{count} alerts at once"),
+        headline: format!("{count} alerts within a short time"),
         place: format!("on {host}"),
         explanation: counts(notices),
         facts: Vec::new(),
