@@ -212,9 +212,10 @@ impl Outbox {
     }
 
     fn write(&mut self, events: &[Event]) -> Result<(), Error> {
-        self.count();
         let Self { queue, journal, .. } = self;
         let written = journal.write(events, || queue.events());
+        // After the disk has it: a queue that shows as empty stays so over a crash.
+        self.count();
         written.map_err(|_| {
             self.metrics.write_failed();
             Error::NotDurable
