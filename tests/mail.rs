@@ -18,7 +18,7 @@ use std::{
 
 use jiff::{Timestamp, tz::TimeZone};
 use netkestrel::{
-    alerts::{Alert, News, Notice, Peak, State},
+    alerts::{Alert, Audience, News, Notice, Peak, State},
     clock::Clock,
     notifiers::{
         Context, Failure, Message, Notifier as _, Point, Reason, Sender, Story, Surroundings,
@@ -114,12 +114,13 @@ impl Server {
         mails
     }
 
+    /// The `number`th mail, from one on.
     fn mail(&self, number: usize) -> String {
-        fs::read_to_string(self.folder.path().join(format!("{number}.eml"))).expect("a mail")
+        fs::read_to_string(&self.mails()[number - 1]).expect("a mail")
     }
 
     fn parsed(&self, number: usize) -> serde_json::Value {
-        parsed(&self.folder.path().join(format!("{number}.eml")))
+        parsed(&self.mails()[number - 1])
     }
 }
 
@@ -219,6 +220,7 @@ fn notice(alert: Alert, news: News) -> Notice {
         news,
         at: noon(),
         quiet_until: None,
+        audience: Audience::Everyone,
         alert,
     }
 }
@@ -375,6 +377,24 @@ async fn starttls_with_login_and_tls_from_the_first_byte() {
             ..stranger
         };
         assert_eq!(send_one(&lenient).await, Ok(()), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn protection_of_the_wrong_kind_names_the_right_setting() {
+    let test = "protection_of_the_wrong_kind_names_the_right_setting";
+    for (mode, tls, setting) in [
+        ("plain", Tls::Tls, "`tls: starttls`"),
+        ("tls", Tls::Starttls, "`tls: tls`"),
+        ("tls", Tls::None, "`tls: tls`"),
+    ] {
+        let Some(server) = Server::start(test, mode) else {
+            return;
+        };
+        let email = hasty(&server.config(tls));
+        let results = email.send(&[message("ops@example.org", "k.1")]).await;
+        let failure = results[0].as_ref().expect_err("no mail").to_string();
+        assert!(failure.contains(setting), "{mode} {tls:?}: {failure}");
     }
 }
 

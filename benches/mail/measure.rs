@@ -24,6 +24,8 @@ const WARM_UP: usize = 3;
 /// Between single mails, on both sides, so that each is one after a calm.
 const CALM: Duration = Duration::from_millis(100);
 const STORM: usize = 500;
+/// As in the program.
+const SINGLY: usize = 10;
 const STORMS: usize = 3;
 /// No further mail of a storm is waited for longer than this.
 const AFTERMATH: Duration = Duration::from_secs(2);
@@ -55,7 +57,8 @@ pub(crate) fn all(wanted: &[&str], bars: &mut Bars) -> Result<()> {
 
 fn single(bars: &mut Bars) -> Result<()> {
     let (our_sink, their_sink) = (Sink::start()?, Sink::start()?);
-    let mut ours = Ours::start(our_sink.address)?;
+    // No storm is meant: all of them are told singly.
+    let mut ours = Ours::start(our_sink.address, usize::MAX)?;
     let theirs = Alertmanager::start(their_sink.address)?;
     let (mut offered, mut found, mut posted, mut sizes) = (Vec::new(), Vec::new(), Vec::new(), (0, 0));
     for number in 0..WARM_UP + SINGLES {
@@ -140,7 +143,7 @@ fn storm(bars: &mut Bars) -> Result<()> {
         let began = peer.post(&names)?;
         theirs = theirs.min(aftermath("Alertmanager", &sink, began)?);
         let sink = Sink::start()?;
-        let ours = Ours::start(sink.address)?;
+        let ours = Ours::start(sink.address, SINGLY)?;
         let began = ours.find(&names)?;
         mails = mails.max(aftermath("ours", &sink, began)?);
         connections = connections.max(sink.connections());

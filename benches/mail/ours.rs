@@ -52,8 +52,9 @@ impl Surroundings for Nothing {
 }
 
 impl Ours {
-    /// Starts a side that mails to `sink` and keeps its files in a new folder.
-    pub(crate) fn start(sink: SocketAddr) -> Result<Self> {
+    /// Starts a side that mails to `sink` and keeps its files in a new folder. More alerts than `singly` within a
+    /// minute are told together.
+    pub(crate) fn start(sink: SocketAddr, singly: usize) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let runtime = Runtime::new()?;
         let (stop, stopping) = watch::channel(false);
@@ -61,7 +62,7 @@ impl Ours {
         let now = Clock::System.now();
         let outbox = Outbox::open(&disk, &folder.path().join("outbox.jsonl"), Limits::default(), now);
         let (delivery, outbox) = Delivery::new(outbox, vec![mail_to(sink)?], Clock::System);
-        runtime.spawn(delivery.run(stopping));
+        runtime.spawn(delivery.digest_above(singly).run(stopping));
         let (findings, inbox) = mpsc::channel(8);
         let pipeline = Pipeline::new(disk, folder.path(), outbox.clone(), now);
         runtime.spawn(pipeline.run(inbox));

@@ -104,6 +104,8 @@ pub enum Ending {
     Cleared,
     /// The subject vanished.
     SubjectGone,
+    /// The rule is no longer about the subject.
+    NotCovered,
     /// The rule is no longer in force.
     RuleRemoved,
 }

@@ -10,6 +10,7 @@
 //! - Without a reading, and after a restart, a suspend or a leap of the clock until the first finding, nothing is told
 //!   of what fires.
 //! - An alert that another one explains stays as it is and is not told.
+//! - What happens in quiet hours waits in its track for those who want it so; see `quiet`.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::Now,
-    rules::{Finding, Verdict},
+    rules::{Finding, Rule, Severity, Verdict},
     sample::Family,
 };
 
@@ -49,8 +50,26 @@ impl Outcome {
     }
 }
 
+/// A rule in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// Its name.
+    pub name: SmolStr,
+    /// The severities it has levels for.
+    pub severities: Vec<Severity>,
+}
+
+impl From<&Rule> for InForce {
+    fn from(rule: &Rule) -> Self {
+        Self {
+            name: rule.name.as_str().into(),
+            severities: rule.levels.iter().map(|(severity, _)| severity).collect(),
+        }
+    }
+}
+
 /// State and severity of an alert.
-pub(super) type Standing = (State, crate::rules::Severity);
+pub(super) type Standing = (State, Severity);
 
 /// Keeps one alert per rule and subject.
 #[derive(Debug)]
@@ -131,7 +150,11 @@ impl Engine {
             .calendar
             .next_change(now.wall)
             .filter(|_| !self.saved.tracks.is_empty());
-        let moments = of_tracks.chain(of_silences).chain([maintenance]).flatten();
+        let quiet = self
+            .calendar
+            .quiet_until(now.wall)
+            .filter(|_| self.saved.tracks.iter().any(|track| !track.waiting.is_empty()));
+        let moments = of_tracks.chain(of_silences).chain([maintenance, quiet]).flatten();
         let next = moments.filter(|moment| *moment > now.wall).min()?;
         Duration::try_from(next.duration_since(now.wall)).ok()
     }
@@ -144,12 +167,12 @@ impl Engine {
     }
 
     /// Ends the alerts of rules that are no longer in force: recorded and logged, not told.
-    pub fn rules_in_force(&mut self, names: &[SmolStr], now: Now) -> Outcome {
+    pub fn rules_in_force(&mut self, rules: &[InForce], now: Now) -> Outcome {
         let mut outcome = Outcome::default();
-        self.counts.rules_in_force(names);
+        self.counts.rules_in_force(rules);
         let (kept, removed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.saved.tracks)
             .into_iter()
-            .partition(|track| names.contains(&track.rule));
+            .partition(|track| rules.iter().any(|rule| rule.name == track.rule));
         self.saved.tracks = kept;
         for mut track in removed {
             if track.alert.is_some() {
@@ -212,6 +235,7 @@ impl Engine {
         let ending = match &finding.verdict {
             Verdict::Clear { .. } => Ending::Cleared,
             Verdict::Gone => Ending::SubjectGone,
+            Verdict::NotCovered => Ending::NotCovered,
             Verdict::Firing(breach) => {
                 let is_new = track.alert.as_ref().is_some_and(|alert| alert.fired_at.is_none());
                 track.follow(breach, at, Begins::Now);

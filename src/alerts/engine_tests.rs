@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, tz::TimeZone};
-use smol_str::SmolStr;
 
 use super::*;
 use crate::{
@@ -149,7 +148,11 @@ fn notices_are_kept_until_they_are_handed_over() {
 fn metrics_follow_the_alerts() {
     let now = start();
     let mut engine = engine(now);
-    engine.rules_in_force(&[SmolStr::new_static("loss")], now);
+    let loss = InForce {
+        name: "loss".into(),
+        severities: vec![Severity::High, Severity::Critical],
+    };
+    engine.rules_in_force(&[loss], now);
     let zero = engine.families();
     for reason in Reason::ALL {
         let name = "netkestrel_alert_notifications_suppressed_total";
@@ -157,8 +160,13 @@ fn metrics_follow_the_alerts() {
     }
     assert_eq!(value(&zero, "netkestrel_alerts_firing", &["critical"]), Some(0.0));
     assert_eq!(
-        value(&zero, "netkestrel_alerts_fired_total", &["loss", "low"]),
+        value(&zero, "netkestrel_alerts_fired_total", &["loss", "high"]),
         Some(0.0)
+    );
+    assert_eq!(
+        value(&zero, "netkestrel_alerts_fired_total", &["loss", "low"]),
+        None,
+        "the rule has no such level"
     );
 
     engine.apply(&[firing("nas", Severity::High, now)], now);

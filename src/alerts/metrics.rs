@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
-use super::{Alert, State, suppress::Reason};
+use super::{Alert, InForce, State, suppress::Reason};
 use crate::{
     rules::Severity,
     sample::{Desc, Family, Kind},
@@ -59,12 +59,13 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Every rule in force has its series from the start; those of others go.
-    pub(super) fn rules_in_force(&mut self, names: &[SmolStr]) {
-        self.alerts.retain(|(rule, _), _| names.contains(rule));
-        for name in names {
-            for severity in Severity::ALL {
-                self.alerts.entry((name.clone(), severity)).or_default();
+    /// Every rule in force has the series of its severities from the start; those of other rules go.
+    pub(super) fn rules_in_force(&mut self, rules: &[InForce]) {
+        self.alerts
+            .retain(|(name, _), _| rules.iter().any(|rule| rule.name == *name));
+        for rule in rules {
+            for severity in &rule.severities {
+                self.alerts.entry((rule.name.clone(), *severity)).or_default();
             }
         }
     }

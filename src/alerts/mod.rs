@@ -10,6 +10,7 @@ mod matcher;
 mod metrics;
 mod name;
 mod notice;
+mod quiet;
 mod settle;
 mod silence;
 mod store;
@@ -20,11 +21,11 @@ mod wishes;
 pub use self::{
     alert::{Acknowledgement, Alert, AlertId, Ending, Peak, State, Unknown},
     config::{Config, Day, Flapping, Maintenance, QuietHours},
-    engine::{Engine, Outcome},
+    engine::{Engine, InForce, Outcome},
     error::Error,
     matcher::{Matcher, Patterns},
     metrics::METRICS,
-    notice::{News, Notice, Transition},
+    notice::{Audience, News, Notice, Transition},
     silence::Silence,
     store::{Saved, Store},
     suppress::Reason,

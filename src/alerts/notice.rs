@@ -49,10 +49,26 @@ pub struct Notice {
     pub news: News,
     /// When it happened.
     pub at: Timestamp,
-    /// Mail is to wait until then: quiet hours. Critical ones never wait.
+    /// It happened in quiet hours, which last until then. What is critical passes them.
     pub quiet_until: Option<Timestamp>,
+    /// Who is to hear of it now.
+    #[serde(default)]
+    pub audience: Audience,
     /// The alert as it stood then.
     pub alert: Alert,
+}
+
+/// Who is to hear of a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// All.
+    #[default]
+    Everyone,
+    /// Only those who do not wait for the end of quiet hours.
+    Prompt,
+    /// Those who waited: the others heard of it when it happened.
+    Patient,
 }
 
 /// What happened to an alert.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use super::{
-    Acknowledgement, Alert, Ending, Engine, Notice, Outcome, State, Transition, engine::Standing,
+    Acknowledgement, Alert, Audience, Ending, Engine, Notice, Outcome, State, Transition, engine::Standing,
     suppress::Policy, track::Track,
 };
 use crate::figures::Unit;
@@ -22,6 +22,7 @@ impl Engine {
             self.wind(index, now);
             let before = self.standing_at(index);
             self.restate(index, now, before, outcome);
+            self.release(index, now, outcome);
             self.tell_what_is_due(index, now, outcome);
         }
         let config = &self.config;
@@ -117,11 +118,18 @@ impl Engine {
             news,
             at: now,
             quiet_until: policy.quiet_until(news, &alert),
+            audience: Audience::Everyone,
             alert,
         };
+        let told = track.told_in_its_time(notice);
+        self.send_out(told, outcome);
+    }
+
+    /// Leaves notices to be handed over.
+    pub(super) fn send_out(&mut self, notices: Vec<Notice>, outcome: &mut Outcome) {
         self.revision += 1;
-        self.saved.outgoing.push(notice.clone());
-        outcome.notices.push(notice);
+        self.saved.outgoing.extend_from_slice(&notices);
+        outcome.notices.extend(notices);
     }
 
     /// Records the end of an alert. One that never fired leaves nothing but the record.
@@ -184,6 +192,7 @@ fn why_it_ended(alert: &Alert) -> String {
     let name: &SmolStr = &alert.subject;
     match alert.ending {
         Some(Ending::SubjectGone) => format!("`{name}` no longer exists"),
+        Some(Ending::NotCovered) => format!("rule `{}` no longer covers `{name}`", alert.rule),
         Some(Ending::RuleRemoved) => format!("rule `{}` is no longer in force", alert.rule),
         Some(Ending::Cleared) | None => {
             format!(

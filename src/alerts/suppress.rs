@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::{Alert, Config, News, Silence, calendar::Calendar, track::Track};
+use crate::rules::Severity;
 
 /// Why a message is held back; the labels of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,19 +17,11 @@ pub enum Reason {
     Maintenance,
     /// Another alert explains it.
     Dependency,
-    /// A limit of messages is reached.
-    RateLimit,
 }
 
 impl Reason {
     /// All reasons, in the order of the metric.
-    pub const ALL: [Self; 5] = [
-        Self::Cooldown,
-        Self::Silence,
-        Self::Maintenance,
-        Self::Dependency,
-        Self::RateLimit,
-    ];
+    pub const ALL: [Self; 4] = [Self::Cooldown, Self::Silence, Self::Maintenance, Self::Dependency];
 
     /// The word in the label.
     #[must_use]
@@ -38,7 +31,6 @@ impl Reason {
             Self::Silence => "silence",
             Self::Maintenance => "maintenance",
             Self::Dependency => "dependency",
-            Self::RateLimit => "rate_limit",
         }
     }
 }
@@ -92,7 +84,12 @@ impl Policy<'_> {
         } else {
             alert.severity
         };
-        (severity < crate::rules::Severity::Critical)
+        self.quiet_for(severity)
+    }
+
+    /// When the quiet hours end that hold now for what is so grave.
+    pub(super) fn quiet_for(&self, severity: Severity) -> Option<Timestamp> {
+        (severity < Severity::Critical)
             .then(|| self.calendar.quiet_until(self.now))
             .flatten()
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    Acknowledgement, Alert, AlertId, Config, Ending, News, Peak, State, Unknown, name, suppress::Held,
+    Acknowledgement, Alert, AlertId, Config, Ending, News, Notice, Peak, State, Unknown, name, suppress::Held,
 };
 use crate::{
     rules::{Breach, Direction, Finding, Severity, Verdict},
@@ -36,6 +36,9 @@ pub(super) struct Track {
     pub(super) messages: u32,
     /// The rule that explains this alert at present.
     pub(super) explained: Option<SmolStr>,
+    /// What those who wait for the end of quiet hours have not heard yet, the oldest first.
+    #[serde(default)]
+    pub(super) waiting: Vec<Notice>,
     /// Whether this run has heard how it stands; before, nothing is told.
     #[serde(skip)]
     pub(super) heard: bool,
@@ -74,6 +77,7 @@ impl Track {
             flapping: None,
             messages: 0,
             explained: None,
+            waiting: Vec::new(),
             heard: false,
             held: None,
         }
@@ -346,6 +350,7 @@ impl Track {
         let is_past = |moment: Option<Timestamp>| moment.is_none_or(|moment| moment <= now);
         self.alert.is_none()
             && self.owed.is_none()
+            && self.waiting.is_empty()
             && self.flapping.is_none()
             && is_past(self.cool_at(config))
             && self

@@ -7,7 +7,6 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use smol_str::SmolStr;
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
@@ -21,7 +20,7 @@ use super::{
     surroundings::Surroundings,
 };
 use crate::{
-    alerts,
+    alerts::{self, InForce},
     clock::{Clock, Now},
     collectors::{self, Stop},
     config::Config,
@@ -164,12 +163,8 @@ impl Backstage {
         let saved = state.as_mut().and_then(alerts::Store::load);
         let in_force: Arc<ArcSwap<Vec<Rule>>> = Arc::new(ArcSwap::from_pointee(config.rules.in_force()));
         let mut alerts = alerts::Engine::new(config.alerts.clone(), config.zone(), saved, now);
-        let names: Vec<SmolStr> = in_force
-            .load()
-            .iter()
-            .map(|rule| rule.name.as_str().into())
-            .collect();
-        let ended = alerts.rules_in_force(&names, now);
+        let known: Vec<InForce> = in_force.load().iter().map(InForce::from).collect();
+        let ended = alerts.rules_in_force(&known, now);
         let mut rules = rules::Engine::new(in_force.load().to_vec());
         if let Some(reader) = &reader {
             replay(&mut rules, reader, now);

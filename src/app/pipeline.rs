@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use serde_json::json;
-use smol_str::SmolStr;
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -21,7 +20,7 @@ use super::{
     schedule::stopped,
 };
 use crate::{
-    alerts::{self, Outcome},
+    alerts::{self, InForce, Outcome},
     clock::{Clock, Now},
     collectors::Stop,
     config::Config,
@@ -124,10 +123,10 @@ impl Pipeline {
 
     async fn reconfigure(&mut self, config: &Config) {
         let rules = config.rules.in_force();
-        let names: Vec<SmolStr> = rules.iter().map(|rule| rule.name.as_str().into()).collect();
+        let known: Vec<InForce> = rules.iter().map(InForce::from).collect();
         let now = self.clock.now();
         // First, so that nothing is told about a rule that is gone.
-        let outcome = self.alerts.rules_in_force(&names, now);
+        let outcome = self.alerts.rules_in_force(&known, now);
         self.settle(outcome).await;
         let outcome = self.alerts.reconfigure(config.alerts.clone(), config.zone(), now);
         self.rules.apply(rules.clone());

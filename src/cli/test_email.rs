@@ -11,7 +11,7 @@ use super::{
     flags::Flags,
 };
 use crate::{
-    alerts::{Alert, News, Notice, Peak, State},
+    alerts::{Alert, Audience, News, Notice, Peak, State},
     app::chain,
     clock::Clock,
     config::Config,
@@ -167,6 +167,7 @@ fn made_up(severity: Severity, now: Timestamp) -> Notice {
         news: News::Fired,
         at: now,
         quiet_until: None,
+        audience: Audience::Everyone,
         alert,
     }
 }

@@ -11,7 +11,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::{Failure, Message, Notifier, Reason, Sending, Story};
 use crate::{
-    alerts::{Alert, News, Notice, Peak, State},
+    alerts::{Alert, Audience, News, Notice, Peak, State},
     rules::{Direction, Severity},
     sample::SubjectKind,
 };
@@ -29,6 +29,7 @@ pub(super) fn notice(alert: &str, number: u32, news: News) -> Notice {
         news,
         at,
         quiet_until: None,
+        audience: Audience::Everyone,
         alert: Alert {
             id: alert.into(),
             rule: "cpu".into(),

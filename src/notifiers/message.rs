@@ -107,7 +107,7 @@ pub trait Notifier: Send + Sync {
     /// Who is to hear of this notice.
     fn recipients(&self, notice: &Notice) -> Vec<String>;
 
-    /// Whether notices wait for the end of the quiet hours they fall into.
+    /// Whether it tells what happens in quiet hours only after them.
     fn waits_for_quiet_hours(&self) -> bool;
 
     /// Sends these one after the other over one connection where that is possible; one result per message, in order.

@@ -10,7 +10,9 @@ mod fixture;
 mod message;
 mod metrics;
 mod outbox;
+mod plain;
 mod url;
+mod words;
 
 use std::sync::Arc;
 

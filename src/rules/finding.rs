@@ -46,6 +46,8 @@ pub enum Verdict {
     },
     /// The subject no longer exists.
     Gone,
+    /// The subject may exist, but the rule is no longer about it.
+    NotCovered,
 }
 
 /// A level that is passed.

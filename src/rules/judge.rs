@@ -180,12 +180,17 @@ impl Judge {
             if subject.absent < GONE_AFTER {
                 return true;
             }
+            let covers = subject.signal.name == self.rule.signal && self.filter.passes(name);
             findings.push(Finding {
                 rule: rule.clone(),
                 subject: name.clone(),
                 signal: subject.signal,
                 at: batch.at,
-                verdict: Verdict::Gone,
+                verdict: if covers {
+                    Verdict::Gone
+                } else {
+                    Verdict::NotCovered
+                },
             });
             false
         });

@@ -25,6 +25,8 @@
 //! expect:
 //!   - 0m cpu new -> firing high
 //!   - 0m cpu NOTICE fired high
+//!   - 0m mem NOTICE fired high quiet until 02 14:00    # for those who do not wait for the end of quiet hours
+//!   - 2h mem NOTICE fired high for mail                 # for those who do
 //! suppressed: {cooldown: 1}
 //! ```
 //!

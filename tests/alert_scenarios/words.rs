@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use netkestrel::{
-    alerts::{Ending, News, Notice, Transition},
+    alerts::{Audience, Ending, News, Notice, Transition},
     units::HumanDuration,
 };
 
@@ -28,9 +28,11 @@ pub(crate) fn show_transition(of: &Transition) -> String {
 }
 
 pub(crate) fn show_notice(notice: &Notice, zone: &TimeZone) -> String {
-    let quiet = notice.quiet_until.map_or(String::new(), |until| {
-        format!(" quiet until {}", zone.to_datetime(until).strftime("%d %H:%M"))
-    });
+    let quiet = match (notice.audience, notice.quiet_until) {
+        (Audience::Patient, _) => " for mail".to_owned(),
+        (_, Some(until)) => format!(" quiet until {}", zone.to_datetime(until).strftime("%d %H:%M")),
+        (_, None) => String::new(),
+    };
     let alert = &notice.alert;
     format!(
         "{} NOTICE {}{quiet}",
@@ -56,10 +58,10 @@ fn ended(notice: &Notice) -> String {
     let began = alert.fired_at.expect("it fired");
     let ended = alert.resolved_at.expect("it ended");
     let lasted = Duration::try_from(ended.duration_since(began)).expect("it did not end before it began");
-    let gone = if alert.ending == Some(Ending::SubjectGone) {
-        " (gone)"
-    } else {
-        ""
+    let gone = match alert.ending {
+        Some(Ending::SubjectGone) => " (gone)",
+        Some(Ending::NotCovered) => " (not covered)",
+        _ => "",
     };
     format!("resolved{gone} after {} peak {}", show(lasted), alert.peak.value)
 }

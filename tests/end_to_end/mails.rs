@@ -209,6 +209,11 @@ fn a_restart_mails_nothing_and_a_rule_that_is_removed_ends_untold() {
         "{:?}",
         subjects(&first)
     );
+    // Between acceptance and its record a crash may repeat a mail.
+    netkestrel.wait_for("the record of the mail", |page| {
+        let waiting = page.value("netkestrel_notification_queue_length", "")?;
+        (waiting < 0.5).then_some(())
+    });
     netkestrel.process.signal(Signal::KILL);
     drop(netkestrel);
 

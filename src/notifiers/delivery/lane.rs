@@ -9,8 +9,9 @@ use std::{
 use tracing::{error, info, warn};
 
 use super::{
-    super::{Failure, Notifier, Reason, outbox::Entry},
+    super::{Failure, Notifier, Reason, Story, outbox::Entry},
     backoff::Backoff,
+    flood::Flood,
     parcel::Parcel,
 };
 
@@ -25,6 +26,7 @@ pub(super) struct Lane {
     pub(super) is_busy: bool,
     server: Backoff,
     recipients: HashMap<String, Backoff>,
+    floods: HashMap<String, Flood>,
 }
 
 impl Lane {
@@ -34,6 +36,7 @@ impl Lane {
             is_busy: false,
             server: Backoff::default(),
             recipients: HashMap::new(),
+            floods: HashMap::new(),
         }
     }
 
@@ -67,15 +70,24 @@ impl Lane {
         }
     }
 
-    /// Lets the server be tried at once.
-    pub(super) fn end_wait(&mut self) {
+    /// What this recipient was told lately.
+    pub(super) fn flood(&mut self, recipient: &str) -> &mut Flood {
+        self.floods.entry(recipient.to_owned()).or_default()
+    }
+
+    /// Lets the server be tried at once, with all there is.
+    pub(super) fn end_waits(&mut self) {
         self.server.end_wait();
+        self.floods.clear();
     }
 
     /// Ends of the waits that last.
     pub(super) fn waits(&self, now: Instant) -> impl Iterator<Item = Instant> {
-        let all = self.recipients.values().chain([&self.server]);
-        all.filter_map(move |backoff| backoff.waits_until(now))
+        let floods = self.floods.values();
+        let backoffs = self.recipients.values().chain([&self.server]);
+        backoffs
+            .filter_map(move |backoff| backoff.waits_until(now))
+            .chain(floods.filter_map(move |flood| flood.waits_until(now)))
     }
 
     /// Takes in what became of a call.
@@ -85,6 +97,10 @@ impl Lane {
             let recipient = &parcel.message.recipient;
             match result {
                 Ok(()) => {
+                    match parcel.message.story {
+                        Story::One(_) => self.flood(recipient).told_one(now),
+                        Story::Digest(_) => self.flood(recipient).told_many(now),
+                    }
                     self.recipients.remove(recipient);
                     self.recover();
                 }

@@ -2,6 +2,7 @@
 //! own, and alone decides when to try again. One task; every wait in it is bounded.
 
 mod backoff;
+mod flood;
 mod gather;
 mod handle;
 mod lane;
@@ -21,10 +22,11 @@ use tracing::{error, info, warn};
 
 pub use self::handle::OutboxHandle;
 use self::{
+    flood::{Due, Manner},
     gather::{Gather, Size},
     handle::Command,
     lane::{Lane, Results, complete, longest},
-    parcel::{Parcel, collapse, is_due},
+    parcel::{Parcel, Pile, piles},
 };
 use super::{
     Failure, Message, Notifier, Reason,
@@ -33,7 +35,7 @@ use super::{
 };
 use crate::clock::{Clock, Now};
 
-/// More due alerts of one recipient than this become one digest.
+/// More alerts of one recipient than this, at once or within a minute, are told together.
 const DIGEST_ABOVE: usize = 10;
 /// Offers that may wait to be taken; more wait in their callers, with a limit.
 const OFFERS: usize = 64;
@@ -88,7 +90,7 @@ impl Delivery {
         (delivery, handle)
     }
 
-    /// Makes more than this many due alerts of one recipient one digest.
+    /// Tells more than this many alerts of one recipient, at once or within a minute, together.
     #[must_use]
     pub fn digest_above(mut self, alerts: usize) -> Self {
         self.digest_above = alerts;
@@ -120,7 +122,7 @@ impl Delivery {
             self.take(command).await;
         }
         self.gather.end();
-        self.lanes.iter_mut().for_each(Lane::end_wait);
+        self.lanes.iter_mut().for_each(Lane::end_waits);
         let last_try = async {
             self.launch(self.clock.now());
             while let Some(joined) = self.calls.join_next_with_id().await {
@@ -206,8 +208,9 @@ impl Delivery {
     }
 
     /// What the lane may send now, of each recipient the oldest first.
-    fn due(&self, place: usize, now: Now) -> Vec<Parcel> {
-        let Some(lane) = self.lanes.get(place).filter(|lane| lane.is_open(now.instant)) else {
+    fn due(&mut self, place: usize, now: Now) -> Vec<Parcel> {
+        let lanes = self.lanes.get_mut(place);
+        let Some(lane) = lanes.filter(|lane| lane.is_open(now.instant)) else {
             return Vec::new();
         };
         let flying: HashSet<&Key> = self
@@ -216,13 +219,26 @@ impl Delivery {
             .flat_map(|flight| &flight.parcels)
             .flat_map(|parcel| &parcel.keys)
             .collect();
-        let outbox = self.outbox();
+        let outbox = lock(&self.outbox);
         let entries = outbox.entries().filter(|entry| {
             !flying.contains(&entry.key)
                 && lane.reaches(&entry.key.recipient, now.instant)
                 && lane.carries(entry)
         });
-        let mut parcels = collapse(entries, now, self.digest_above);
+        let piles = piles(entries);
+        let collapsed = |pile: Pile<'_>| {
+            let due = Due {
+                alerts: pile.alerts(),
+                has_critical: pile.has_critical(),
+                most: self.digest_above,
+            };
+            match lane.flood(pile.recipient).manner(due, now.instant) {
+                Manner::Singly(most) => pile.singly(most),
+                Manner::Together => pile.together().into_iter().collect(),
+                Manner::Later => Vec::new(),
+            }
+        };
+        let mut parcels: Vec<Parcel> = piles.into_iter().flat_map(collapsed).collect();
         // What was tried least goes first: one message on which the server hangs must not keep the others waiting.
         parcels.sort_by_key(|parcel| parcel.attempts);
         parcels.truncate(lane.room());
@@ -303,14 +319,9 @@ impl Delivery {
     fn next_wake(&self, now: Now) -> Instant {
         let latest = now.instant + LONGEST_SLEEP;
         let outbox = self.outbox();
-        let quiet = outbox.entries().filter(|entry| !is_due(entry, now));
-        let quiet = quiet.filter_map(|entry| entry.quiet);
         let expiries = outbox.entries().map(|entry| entry.expires);
         let lanes = self.lanes.iter().flat_map(|lane| lane.waits(now.instant));
-        let all = quiet
-            .chain(expiries)
-            .chain(lanes)
-            .chain(self.gather.waits_until(now.instant));
+        let all = expiries.chain(lanes).chain(self.gather.waits_until(now.instant));
         all.min().map_or(latest, |first| first.min(latest))
     }
 

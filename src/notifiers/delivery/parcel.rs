@@ -1,5 +1,4 @@
-//! What waits for delivery, collapsed into messages: one per recipient and alert, or one digest per recipient in a
-//! storm. Pure.
+//! What waits for delivery, collapsed into messages: one per recipient and alert, or one digest per recipient. Pure.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +10,7 @@ use super::super::{
 };
 use crate::{
     alerts::{News, Notice},
-    clock::Now,
+    rules::Severity,
 };
 
 /// A message, and the entries it does away with once it is accepted.
@@ -25,9 +24,9 @@ pub(super) struct Parcel {
     pub(super) attempts: u32,
 }
 
-/// Entries of one recipient, by alert, in the order in which the alerts came.
-struct Pile<'a> {
-    recipient: &'a str,
+/// Entries of one recipient, by alert, in the order in which the alerts came; at least one.
+pub(super) struct Pile<'a> {
+    pub(super) recipient: &'a str,
     heaps: Vec<Heap<'a>>,
     places: HashMap<&'a str, usize>,
 }
@@ -35,13 +34,8 @@ struct Pile<'a> {
 /// Entries of one recipient and one alert.
 type Heap<'a> = Vec<&'a Entry>;
 
-/// Collapses `entries`, which are in the order in which they were queued. An alert of which nothing is due waits; of
-/// one that is due, everything is told. More than `digest_above` due alerts of one recipient become one digest.
-pub(super) fn collapse<'a>(
-    entries: impl Iterator<Item = &'a Entry>,
-    now: Now,
-    digest_above: usize,
-) -> Vec<Parcel> {
+/// Sorts `entries`, which are in the order in which they were queued, by their recipients.
+pub(super) fn piles<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Pile<'a>> {
     let (mut piles, mut places) = (Vec::new(), HashMap::new());
     for entry in entries {
         let recipient = entry.key.recipient.as_str();
@@ -57,22 +51,37 @@ pub(super) fn collapse<'a>(
             pile.add(entry);
         }
     }
-    let mut parcels = Vec::new();
-    for Pile {
-        recipient, mut heaps, ..
-    } in piles
-    {
-        heaps.retain(|heap| heap.iter().any(|entry| is_due(entry, now)));
-        if heaps.len() > digest_above {
-            parcels.push(digest(recipient, &heaps));
-        } else {
-            parcels.extend(heaps.iter().filter_map(|heap| one(recipient, heap)));
-        }
-    }
-    parcels
+    piles
 }
 
 impl<'a> Pile<'a> {
+    /// How many alerts it is about.
+    pub(super) fn alerts(&self) -> usize {
+        self.heaps.len()
+    }
+
+    /// Whether one of them is critical.
+    pub(super) fn has_critical(&self) -> bool {
+        self.heaps.iter().any(is_critical)
+    }
+
+    /// A message for each of so many alerts, the critical ones first where they are not all.
+    pub(super) fn singly(mut self, most: usize) -> Vec<Parcel> {
+        if self.heaps.len() > most {
+            self.heaps.sort_by_key(|heap| !is_critical(heap));
+        }
+        let heaps = self.heaps.iter().take(most);
+        heaps.filter_map(|heap| one(self.recipient, heap)).collect()
+    }
+
+    /// One message for all.
+    pub(super) fn together(&self) -> Option<Parcel> {
+        match self.heaps.as_slice() {
+            [heap] => one(self.recipient, heap),
+            heaps => Some(digest(self.recipient, heaps)),
+        }
+    }
+
     fn add(&mut self, entry: &'a Entry) {
         let alert = entry.notice.alert.id.as_str();
         let place = *self.places.entry(alert).or_insert(self.heaps.len());
@@ -83,10 +92,9 @@ impl<'a> Pile<'a> {
     }
 }
 
-/// Whether an entry waits for nothing but delivery.
-pub(super) fn is_due(entry: &Entry, now: Now) -> bool {
-    let passed = || entry.notice.quiet_until.is_some_and(|until| until <= now.wall);
-    entry.quiet.is_none_or(|until| until <= now.instant) || passed()
+fn is_critical(heap: &Heap<'_>) -> bool {
+    let newest = heap.last();
+    newest.is_some_and(|entry| entry.notice.alert.severity == Severity::Critical)
 }
 
 fn one(recipient: &str, heap: &[&Entry]) -> Option<Parcel> {

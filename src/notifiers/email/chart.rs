@@ -1,5 +1,5 @@
 //! The course of a signal as a small picture (PNG, twice the pixels it is shown with): the band between smallest and
-//! largest value, the mean, the levels of the rule, and the time of the alert.
+//! largest value, the mean, the levels of the rule, and the time of the alert. What is up or down is drawn in steps.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -13,8 +13,11 @@ use tiny_skia::{
     Color, Paint, PathBuilder, Pixmap, PremultipliedColorU8, Rect, Stroke, StrokeDash, Transform,
 };
 
-use super::words;
-use crate::{figures::Unit, notifiers::Point, rules::Severity};
+use crate::{
+    figures::Unit,
+    notifiers::{Point, words},
+    rules::Severity,
+};
 
 const WIDTH: f32 = 1100.0;
 const HEIGHT: f32 = 360.0;
@@ -35,13 +38,18 @@ pub(super) struct Drawing<'a> {
     /// Since when the alert has held; the time until its end, or now, is shaded.
     pub(super) since: Timestamp,
     pub(super) until: Option<Timestamp>,
+    /// The worst value while it held.
+    pub(super) worst: f64,
     pub(super) now: Timestamp,
     pub(super) zone: &'a TimeZone,
 }
 
 /// The picture; `None` when there is no course to draw.
 pub(super) fn png(drawing: &Drawing<'_>) -> Option<Vec<u8>> {
-    let points: Vec<Point> = drawing.course.iter().copied().filter(is_sound).collect();
+    let mut points: Vec<Point> = drawing.course.iter().copied().filter(is_sound).collect();
+    if drawing.unit == Unit::Up && !points.is_empty() {
+        points = with_the_alert(&points, drawing);
+    }
     let (first, last) = (points.first()?, points.last()?);
     if points.len() < 2 || last.at <= first.at {
         return None;
@@ -57,9 +65,11 @@ pub(super) fn png(drawing: &Drawing<'_>) -> Option<Vec<u8>> {
     canvas.pixels.fill(Color::WHITE);
     canvas.shade(drawing, &scale);
     canvas.grid(drawing, &scale);
-    canvas.band(&points, &scale);
-    canvas.levels(drawing, &scale);
-    canvas.mean(&points, &scale);
+    if drawing.unit != Unit::Up {
+        canvas.band(&points, &scale);
+        canvas.levels(drawing, &scale);
+    }
+    canvas.stroke(&line(&points, drawing.unit, &scale), &paint(LINE, 255), 4.0, None);
     canvas.pixels.encode_png().ok()
 }
 
@@ -67,6 +77,24 @@ fn is_sound(point: &Point) -> bool {
     [point.min, point.mean, point.max]
         .iter()
         .all(|value| value.is_finite())
+}
+
+/// The course of what is up or down with the alert in it, which knows the moments better than regular readings do.
+fn with_the_alert(course: &[Point], drawing: &Drawing<'_>) -> Vec<Point> {
+    let point = |at, value: f64| Point {
+        at,
+        min: value,
+        mean: value,
+        max: value,
+    };
+    let bad = drawing.worst.round();
+    let end = drawing.until.unwrap_or(drawing.now);
+    let mut points = course.to_vec();
+    points.retain(|point| point.at < drawing.since || point.at > end);
+    let place = points.partition_point(|point| point.at < drawing.since);
+    let at_end = if drawing.until.is_some() { 1.0 - bad } else { bad };
+    points.splice(place..place, [point(drawing.since, bad), point(end, at_end)]);
+    points
 }
 
 fn seconds(at: Timestamp) -> f64 {
@@ -137,11 +165,17 @@ fn round_step(rough: f64) -> f64 {
     round.unwrap_or(10.0) * power
 }
 
-/// Moments for labels: full minutes or hours of the zone.
-fn moments(scale: &Scale, zone: &TimeZone) -> Vec<Timestamp> {
+/// Moments with labels, evenly spaced and round in the zone.
+struct Moments {
+    at: Vec<Timestamp>,
+    /// How labels tell them, as `strftime` has it.
+    format: &'static str,
+}
+
+fn moments(scale: &Scale, zone: &TimeZone) -> Moments {
     let span = scale.to - scale.from;
     let steps = [
-        60_i64, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400,
+        1_i64, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400,
     ];
     let step = steps
         .into_iter()
@@ -151,11 +185,32 @@ fn moments(scale: &Scale, zone: &TimeZone) -> Vec<Timestamp> {
     let offset = i64::from(zone.to_offset(begin).seconds());
     let local = scale.from as i64 + offset;
     let first = local.div_euclid(step) + 1;
-    (first..first + 8)
-        .map(|n| n * step - offset)
-        .filter(|second| (*second as f64) <= scale.to)
-        .filter_map(|second| Timestamp::from_second(second).ok())
-        .collect()
+    let seconds = (first..first + 8).map(|n| n * step - offset);
+    Moments {
+        at: seconds
+            .filter(|second| (*second as f64) <= scale.to)
+            .filter_map(|second| Timestamp::from_second(second).ok())
+            .collect(),
+        format: if step < 60 { "%H:%M:%S" } else { "%H:%M" },
+    }
+}
+
+/// The line through the points. What is up or down stays as it is until it is read otherwise; a point that is both
+/// counts as down.
+fn line(points: &[Point], unit: Unit, scale: &Scale) -> Vec<(f32, f32)> {
+    let mut line: Vec<(f32, f32)> = Vec::new();
+    for point in points {
+        let x = scale.x(point.at);
+        if unit != Unit::Up {
+            line.push((x, scale.y(point.mean)));
+            continue;
+        }
+        if let Some((_, before)) = line.last().copied() {
+            line.push((x, before));
+        }
+        line.push((x, scale.y(point.min.round())));
+    }
+    line
 }
 
 struct Canvas {
@@ -179,10 +234,11 @@ impl Canvas {
             let label = drawing.unit.show(*tick);
             self.text(&label, LEFT - 14.0 - text_width(&label), y - 16.0);
         }
-        for at in moments(scale, drawing.zone) {
+        let Moments { at, format } = moments(scale, drawing.zone);
+        for at in at {
             let x = scale.x(at);
             self.stroke(&[(x, BOTTOM), (x, BOTTOM + 8.0)], &paint(INK, 255), 2.0, None);
-            let label = words::clock(at, drawing.zone);
+            let label = at.to_zoned(drawing.zone.clone()).strftime(format).to_string();
             let left = (x - text_width(&label) / 2.0).min(WIDTH - text_width(&label) - 4.0);
             self.text(&label, left, BOTTOM + 14.0);
         }
@@ -222,14 +278,6 @@ impl Canvas {
                 StrokeDash::new(vec![14.0, 9.0], 0.0),
             );
         }
-    }
-
-    fn mean(&mut self, points: &[Point], scale: &Scale) {
-        let line: Vec<_> = points
-            .iter()
-            .map(|point| (scale.x(point.at), scale.y(point.mean)))
-            .collect();
-        self.stroke(&line, &paint(LINE, 255), 4.0, None);
     }
 
     fn stroke(&mut self, points: &[(f32, f32)], paint: &Paint<'_>, width: f32, dash: Option<StrokeDash>) {
@@ -328,6 +376,7 @@ mod tests {
             unit,
             since: at,
             until: None,
+            worst: 0.0,
             now: at,
             zone: &TimeZone::UTC,
         })
@@ -352,6 +401,77 @@ mod tests {
             drawn(&course(&[0.0, 0.0, 0.0]), Unit::Ratio).is_some(),
             "all zero is a course"
         );
+    }
+
+    #[test]
+    fn what_is_up_or_down_is_drawn_in_steps() {
+        let points = course(&[1.0, 1.0, 0.0, 1.0]);
+        let scale = scale(180.0);
+        let steps = line(&points, Unit::Up, &scale);
+        let is_slope = |pair: &[(f32, f32)]| {
+            let [a, b] = [pair[0], pair[1]];
+            (a.0 - b.0).abs() > 0.01 && (a.1 - b.1).abs() > 0.01
+        };
+        assert!(!steps.windows(2).any(is_slope), "{steps:?}");
+        let lowest = steps.iter().map(|(_, y)| *y).fold(0.0, f32::max);
+        assert!((lowest - BOTTOM).abs() < 0.01, "it was down: {steps:?}");
+        assert!(line(&points, Unit::Ratio, &scale).windows(2).any(is_slope));
+    }
+
+    #[test]
+    fn an_alert_is_seen_though_no_reading_fell_into_it() {
+        let course = course(&[1.0, 1.0, 1.0]);
+        let moment = |second: i64| Timestamp::from_second(1_800_000_000 + second).expect("a time");
+        for (until, expected) in [
+            (None, vec![(0, 1.0), (60, 1.0), (70, 0.0), (90, 0.0)]),
+            (
+                Some(80),
+                vec![(0, 1.0), (60, 1.0), (70, 0.0), (80, 1.0), (120, 1.0)],
+            ),
+        ] {
+            let drawing = Drawing {
+                course: &course,
+                levels: &[],
+                unit: Unit::Up,
+                since: moment(70),
+                until: until.map(moment),
+                worst: 0.0,
+                now: moment(if until.is_some() { 200 } else { 90 }),
+                zone: &TimeZone::UTC,
+            };
+            let kept = course.iter().filter(|point| point.at < drawing.now).copied();
+            let points = with_the_alert(&kept.collect::<Vec<_>>(), &drawing);
+            let found: Vec<_> = points
+                .iter()
+                .map(|point| (point.at.as_second() - 1_800_000_000, point.min.round()))
+                .collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn times_have_labels_however_short_the_span() {
+        for (span, labels, first) in [
+            (20.0, 4, "08:00:05"),
+            (45.0, 4, "08:00:10"),
+            (180.0, 3, "08:01"),
+            (3600.0, 4, "08:15"),
+            (86_400.0, 4, "12:00"),
+        ] {
+            let found = moments(&scale(span), &TimeZone::UTC);
+            assert_eq!(found.at.len(), labels, "{span}");
+            let text = found.at[0].strftime(found.format).to_string();
+            assert_eq!(text, first, "{span}");
+        }
+    }
+
+    /// From 08:00 on.
+    fn scale(span: f64) -> Scale {
+        Scale {
+            from: 1_800_000_000.0,
+            to: 1_800_000_000.0 + span,
+            ticks: vec![0.0, 1.0],
+        }
     }
 
     #[test]

@@ -12,11 +12,11 @@ use lettre::{
     },
 };
 
-use super::{chart, plain, session::Parcel, view};
+use super::{chart, session::Parcel, view};
 use crate::{
     alerts::{News, Notice},
     clock::Clock,
-    notifiers::{Context, Message, Sender, Story, Surroundings},
+    notifiers::{Context, Message, Sender, Story, Surroundings, plain},
 };
 
 /// Why a mail could not be written.
@@ -124,6 +124,7 @@ impl Desk {
             unit: crate::figures::Unit::of(&alert.signal),
             since: alert.since,
             until: alert.resolved_at,
+            worst: alert.peak.value,
             now,
             zone: &self.sender.timezone,
         };

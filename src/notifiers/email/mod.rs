@@ -3,12 +3,10 @@
 mod chart;
 mod config;
 mod letter;
-mod plain;
 mod refusal;
 mod session;
 mod transcript;
 mod view;
-mod words;
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -34,7 +32,7 @@ use self::{
     letter::Desk,
     session::{Parcel, Route, Session},
 };
-use super::{Failure, Message, Notifier, Reason, Sender, Sending, Surroundings};
+use super::{Failure, Message, Notifier, Reason, Sender, Sending, Surroundings, plain};
 use crate::{alerts::Notice, clock::Clock};
 
 /// Why mail cannot be set up.

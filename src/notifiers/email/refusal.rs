@@ -8,8 +8,12 @@ use super::super::{Failure, Reason};
 /// What was being done when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Reaching the server, its greeting and its abilities.
+    /// Reaching the server.
     Connect,
+    /// Reaching it with TLS from the first byte, its greeting and its abilities.
+    ConnectProtected,
+    /// Its greeting and its abilities, unprotected.
+    Greeting,
     /// Protecting the connection.
     Tls,
     /// Logging in.
@@ -23,7 +27,7 @@ pub(super) enum Step {
 impl Step {
     const fn doing(self) -> &'static str {
         match self {
-            Self::Connect => "reach the mail server",
+            Self::Connect | Self::ConnectProtected | Self::Greeting => "reach the mail server",
             Self::Tls => "protect the connection to the mail server",
             Self::Auth => "log in to the mail server",
             Self::Envelope => "hand over sender and recipient",
@@ -35,7 +39,22 @@ impl Step {
         match self {
             Self::Tls => Reason::Tls,
             Self::Auth => Reason::Auth,
-            Self::Connect | Self::Envelope | Self::Text => Reason::Connect,
+            Self::Connect | Self::ConnectProtected | Self::Greeting | Self::Envelope | Self::Text => {
+                Reason::Connect
+            }
+        }
+    }
+
+    /// Which setting may be wrong when the server says nothing that can be understood.
+    const fn doubt(self) -> &'static str {
+        match self {
+            Self::Greeting => {
+                "; if the port expects TLS from the first byte, as 465 does, `tls: tls` is the right setting"
+            }
+            Self::ConnectProtected => {
+                "; the port does not speak TLS from the first byte: `tls: starttls` is the right setting for most"
+            }
+            Self::Connect | Self::Tls | Self::Auth | Self::Envelope | Self::Text => "",
         }
     }
 }
@@ -48,10 +67,11 @@ pub(super) fn transient(reason: Reason, step: Step, why: impl std::fmt::Display)
 
 /// The server did not answer in time.
 pub(super) fn late(step: Step, seconds: f32) -> Failure {
+    let doubt = if step == Step::Greeting { step.doubt() } else { "" };
     transient(
         Reason::Timeout,
         step,
-        format_args!("no answer within {seconds} s"),
+        format_args!("no answer within {seconds} s{doubt}"),
     )
 }
 
@@ -62,7 +82,15 @@ pub(super) fn failure(step: Step, error: &smtp::Error) -> Failure {
             _ if error.is_tls() || mentions_certificate(error) => Reason::Tls,
             reason => reason,
         };
-        return transient(reason, step, spelled(error));
+        let text = spelled(error);
+        // The plain greeting of a server where TLS was expected.
+        let is_no_tls = step == Step::ConnectProtected && text.contains("InvalidContentType");
+        let doubt = if step == Step::Greeting || is_no_tls {
+            step.doubt()
+        } else {
+            ""
+        };
+        return transient(reason, step, format_args!("{text}{doubt}"));
     };
     let answer = error_text(error);
     if step == Step::Auth {

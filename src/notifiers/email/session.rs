@@ -287,7 +287,7 @@ impl Steps<'_> {
         };
         stream.set_nodelay(true).ok();
         let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &route.hello);
-        self.run(Step::Connect, self.limits.command, greeting).await
+        self.run(Step::Greeting, self.limits.command, greeting).await
     }
 
     async fn connect_protected(
@@ -298,7 +298,8 @@ impl Steps<'_> {
         let target = (route.config.server.as_str(), route.config.port);
         let wait = Some(self.limits.connect);
         let connecting = AsyncSmtpConnection::connect_tokio1(target, wait, &route.hello, Some(tls), None);
-        self.run(Step::Connect, self.limits.command, connecting).await
+        self.run(Step::ConnectProtected, self.limits.command, connecting)
+            .await
     }
 
     fn unreached(&mut self, failure: Failure) -> Failure {

@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, syntax::SyntaxConfig, value::Serde};
 use serde::Serialize;
 
-use super::{plain, words};
 use crate::{
     alerts::{Alert, Notice},
-    notifiers::{Context, Sender},
+    notifiers::{Context, Sender, plain, words},
     rules::Severity,
 };
 
@@ -78,7 +77,11 @@ pub(super) fn one(
         .iter()
         .map(|notice| (words::moment(notice.at, zone), words::news(notice)));
     View {
-        subject: words::subject(notices, last, &sender.host, zone, now),
+        subject: format!(
+            "{}{}",
+            words::sentence(notices, last, &sender.host, zone),
+            words::delay(last, now)
+        ),
         colour: words::colour(severity(alert)),
         badge: words::badge(alert),
         headline: words::headline(last),
@@ -120,7 +123,7 @@ pub(super) fn digest(notices: &[Notice], sender: &Sender) -> View {
         subject: format!("[{badge}] {count} alerts on {host}"),
         colour: words::colour(gravest),
         badge,
-        headline: format!("{count} alerts at once"),
+        headline: format!("{count} alerts within a short time"),
         place: format!("on {host}"),
         explanation: counts(notices),
         facts: Vec::new(),

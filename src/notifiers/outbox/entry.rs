@@ -27,8 +27,6 @@ pub(in crate::notifiers) struct Entry {
     pub(in crate::notifiers) notice: Arc<Notice>,
     /// When it was queued.
     pub(in crate::notifiers) queued: Timestamp,
-    /// It waits until then, or until the wall clock passes the end of the quiet hours: whichever comes first.
-    pub(in crate::notifiers) quiet: Option<Instant>,
     /// It is given up then.
     pub(in crate::notifiers) expires: Instant,
     /// How often it was part of an attempt.
@@ -78,8 +76,6 @@ pub(super) enum Event {
 pub(super) struct Address {
     pub(super) integration: SmolStr,
     pub(super) recipient: SmolStr,
-    /// Whether it waits for the end of quiet hours.
-    pub(super) quiet: bool,
 }
 
 impl Event {

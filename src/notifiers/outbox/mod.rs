@@ -17,7 +17,11 @@ use self::{
     queue::{Queue, key_of},
 };
 use super::{Failure, Notifier, metrics::Metrics};
-use crate::{alerts::Notice, clock::Now, durable::Disk};
+use crate::{
+    alerts::{Audience, Notice},
+    clock::Now,
+    durable::Disk,
+};
 
 /// How much is kept, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,9 +212,10 @@ impl Outbox {
     }
 
     fn write(&mut self, events: &[Event]) -> Result<(), Error> {
-        self.count();
         let Self { queue, journal, .. } = self;
         let written = journal.write(events, || queue.events());
+        // After the disk has it: a queue that shows as empty stays so over a crash.
+        self.count();
         written.map_err(|_| {
             self.metrics.write_failed();
             Error::NotDurable
@@ -232,12 +237,16 @@ impl Outbox {
 /// Everyone who is to hear of `notice`, each once.
 fn addresses(notice: &Notice, notifiers: &[Arc<dyn Notifier>]) -> Vec<Address> {
     let mut found: Vec<Address> = Vec::new();
-    for notifier in notifiers {
+    let listens = |notifier: &&Arc<dyn Notifier>| match notice.audience {
+        Audience::Everyone => true,
+        Audience::Prompt => !notifier.waits_for_quiet_hours(),
+        Audience::Patient => notifier.waits_for_quiet_hours(),
+    };
+    for notifier in notifiers.iter().filter(listens) {
         for recipient in notifier.recipients(notice) {
             let address = Address {
                 integration: notifier.integration().into(),
                 recipient: recipient.into(),
-                quiet: notifier.waits_for_quiet_hours(),
             };
             if !found.contains(&address) {
                 found.push(address);

@@ -85,7 +85,6 @@ impl Queue {
             key: key.clone(),
             notice: Arc::clone(notice),
             queued: at,
-            quiet: quiet(notice, address, now).map(|wait| now.instant + wait),
             expires: now.instant + left.max(LEAST_CHANCE.min(self.limits.expiry)),
             attempts: 0,
         };
@@ -129,7 +128,6 @@ impl Queue {
             let address = Address {
                 integration: entry.key.integration.clone(),
                 recipient: entry.key.recipient.clone(),
-                quiet: entry.quiet.is_some(),
             };
             match events.last_mut() {
                 Some(Event::Queued { at, notice, to })
@@ -154,12 +152,4 @@ pub(super) fn key_of(notice: &Notice, address: &Address) -> Key {
         integration: address.integration.clone(),
         recipient: address.recipient.clone(),
     }
-}
-
-/// How long it waits for the end of quiet hours: never longer than they last, wherever the clock jumped.
-fn quiet(notice: &Notice, address: &Address, now: Now) -> Option<Duration> {
-    let until = notice.quiet_until.filter(|_| address.quiet)?;
-    let left: Duration = until.duration_since(now.wall).try_into().ok()?;
-    let all: Duration = until.duration_since(notice.at).try_into().ok()?;
-    Some(left.min(all))
 }

@@ -7,18 +7,20 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::{Message, Sender, Story};
+use super::super::{Message, Sender, Story, plain, words};
 use crate::{
-    alerts::{Alert, News, Notice},
+    alerts::{News, Notice},
     figures,
     rules::Severity,
 };
 
 /// A digest names this many alerts in its text.
 const NAMED: usize = 5;
+/// Longest explanation in the text.
+const WHY: usize = 200;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -58,9 +60,7 @@ pub(super) fn render(message: &Message, sender: &Sender) -> Vec<u8> {
         Story::Digest(notices) => ("digest", notices),
     };
     let text = match &message.story {
-        Story::One(notices) => notices
-            .last()
-            .map_or_else(String::new, |newest| line(newest, sender)),
+        Story::One(notices) => line(notices, sender),
         Story::Digest(notices) => summary(notices, sender),
     };
     let body = Body {
@@ -106,26 +106,29 @@ fn event(news: News) -> &'static str {
     }
 }
 
-/// One alert in one line.
-fn line(notice: &Notice, sender: &Sender) -> String {
-    let alert = &notice.alert;
-    let (what, why) = (subject(alert, sender), &alert.explanation);
-    let severity = alert.severity.name().to_uppercase();
-    let lasted = |until: Timestamp| {
-        let time: Duration = until.duration_since(alert.since).try_into().unwrap_or_default();
-        figures::since(time)
+/// News about one alert in one line: the sentence of the mails, and why.
+fn line(notices: &[Notice], sender: &Sender) -> String {
+    let Some(last) = notices.last() else {
+        return String::new();
     };
-    match notice.news {
-        News::Fired => format!("[{severity}] {what}: {why}"),
-        News::Raised { from } => format!("[{severity}] {what}, was {}: {why}", from.name()),
-        News::Reminder => format!("[{severity}] {what}, for {} now: {why}", lasted(notice.at)),
-        News::Flapping { times } => format!("[{severity}] {what}, began {times} times lately: {why}"),
-        News::Resolved => {
-            let end = alert.resolved_at.unwrap_or(notice.at);
-            let (from, to) = span(alert.since, end, &sender.timezone);
-            format!("[RESOLVED] {what}, lasted {} ({from}–{to})", lasted(end))
-        }
+    let alert = &last.alert;
+    let sentence = words::sentence(notices, last, &sender.host, &sender.timezone);
+    let more = match last.news {
+        News::Raised { from } => format!(", was {}", from.name()),
+        News::Reminder => format!(", for {} now", figures::since(lasts(last))),
+        _ => String::new(),
+    };
+    if words::is_over(alert) {
+        return sentence;
     }
+    let why = plain::name(&alert.explanation, WHY);
+    format!("{sentence}{more}: {why}")
+}
+
+/// How long the alert had lasted at that time.
+fn lasts(notice: &Notice) -> Duration {
+    let time = notice.at.duration_since(words::began(&notice.alert));
+    time.try_into().unwrap_or_default()
 }
 
 /// A storm in one line.
@@ -143,8 +146,7 @@ fn summary(notices: &[Notice], sender: &Sender) -> String {
         0 => {}
         count => counts.push(format!("{count} resolved")),
     }
-    let named = notices.iter().take(NAMED).map(|n| subject(&n.alert, sender));
-    let named: Vec<_> = named.collect();
+    let named: Vec<_> = notices.iter().take(NAMED).map(words::headline).collect();
     let more = match notices.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(", and {more} more"),
@@ -156,25 +158,6 @@ fn summary(notices: &[Notice], sender: &Sender) -> String {
         counts.join(", "),
         named.join(", ")
     )
-}
-
-fn subject(alert: &Alert, sender: &Sender) -> String {
-    if alert.subject.is_empty() {
-        format!("{} on {}", alert.title, sender.host)
-    } else {
-        format!("{} on {} ({})", alert.title, alert.subject, sender.host)
-    }
-}
-
-/// Two times of day, with dates when they are not of the same day.
-fn span(from: Timestamp, to: Timestamp, zone: &TimeZone) -> (String, String) {
-    let (from, to) = (from.to_zoned(zone.clone()), to.to_zoned(zone.clone()));
-    let format = if from.date() == to.date() {
-        "%H:%M"
-    } else {
-        "%Y-%m-%d %H:%M"
-    };
-    (from.strftime(format).to_string(), to.strftime(format).to_string())
 }
 
 /// On one line, and without what Slack takes for links and mentions.

@@ -12,7 +12,7 @@ use super::{
     super::{Story, fixture::*},
     *,
 };
-use crate::alerts::News;
+use crate::{alerts::News, rules::Severity, sample::SubjectKind};
 
 fn sender() -> Sender {
     Sender {
@@ -77,7 +77,7 @@ async fn an_alert_arrives_as_json_with_a_text_for_slack() {
     assert_eq!(body["kind"], "alert");
     assert_eq!(
         body["text"],
-        "[HIGH] CPU usage on web1: CPU usage is 93.0 %, above 90 % for 10 min"
+        "[HIGH] CPU usage 93.0 % on web1: CPU usage is 93.0 %, above 90 % for 10 min"
     );
     assert_eq!(body["notices"][0]["event"], "fired");
     assert_eq!(body["notices"][0]["since"], "2026-03-01T14:00:00Z");
@@ -159,13 +159,22 @@ fn every_story_is_one_line_that_mentions_nobody() {
     let late = vec![notice("a", 1, News::Fired), notice("a", 2, News::Resolved)];
     assert_eq!(
         text(Story::One(late)),
-        "[RESOLVED] CPU usage on web1, lasted 7 min 0 s (14:00–14:07)"
+        "[RESOLVED] CPU usage was at 97.0 % 14:00-14:07 on web1"
+    );
+    let mut down = notice("a", 1, News::Raised { from: Severity::Low });
+    down.alert.subject = "nas".into();
+    down.alert.kind = SubjectKind::Device;
+    down.alert.signal = "device_up".into();
+    down.alert.value = 0.0;
+    assert_eq!(
+        text(Story::One(vec![down])),
+        "[HIGH] nas is down, seen from web1, was low: CPU usage is 93.0 %, above 90 % for 10 min"
     );
     let mut hostile = notice("a", 1, News::Fired);
     hostile.alert.subject = "<!channel>\n& co".into();
     let shown = text(Story::One(vec![hostile]));
     assert!(
-        shown.starts_with("[HIGH] CPU usage on &lt;!channel&gt; &amp; co (web1): "),
+        shown.starts_with("[HIGH] CPU usage of &lt;!channel&gt; &amp; co 93.0 % on web1: "),
         "{shown}"
     );
     let mut storm: Vec<_> = (0..11)
@@ -174,7 +183,7 @@ fn every_story_is_one_line_that_mentions_nobody() {
     storm.push(notice("b", 2, News::Resolved));
     let shown = text(Story::Digest(storm));
     assert!(
-        shown.starts_with("[DIGEST] 12 alerts on web1 (11 high, 1 resolved): CPU usage on web1, "),
+        shown.starts_with("[DIGEST] 12 alerts on web1 (11 high, 1 resolved): CPU usage 93.0 %, "),
         "{shown}"
     );
     assert!(shown.ends_with(", and 7 more"), "{shown}");

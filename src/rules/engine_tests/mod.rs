@@ -78,6 +78,7 @@ fn short(finding: &Finding) -> String {
         Verdict::Unknown(_) => "unknown".to_owned(),
         Verdict::Explained { by } => format!("explained:{by}"),
         Verdict::Gone => "gone".to_owned(),
+        Verdict::NotCovered => "not covered".to_owned(),
     }
 }
 

@@ -1,6 +1,8 @@
-"""A real SMTP server for the tests: aiosmtpd in one of its modes. Prints its port, and keeps each mail in a file.
+"""A real SMTP server for the tests: aiosmtpd in one of its modes. Prints its port, and keeps each mail in a file named
+by the time of acceptance in milliseconds since 1970 and a running number. Without a given PORT it ends with
+its standard input.
 
-usage: server.py MODE FOLDER   (MODE: plain, starttls, tls; with "+auth" it wants the login me / secret)
+usage: server.py MODE FOLDER [PORT]   (MODE: plain, starttls, tls; with "+auth" it wants the login me / secret)
 An own authority and a certificate for 127.0.0.1 are made in FOLDER first; MODE certificate does nothing else.
 """
 import asyncio
@@ -9,6 +11,7 @@ import ipaddress
 import pathlib
 import ssl
 import sys
+import time
 
 from aiosmtpd.smtp import SMTP, AuthResult
 from cryptography import x509
@@ -65,7 +68,10 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         self.count += 1
-        (self.folder / f"{self.count}.eml").write_bytes(envelope.original_content)
+        name = f"{time.time_ns() // 1_000_000}-{self.count:04}"
+        new = self.folder / f"{name}.new"
+        new.write_bytes(envelope.original_content)
+        new.rename(self.folder / f"{name}.eml")
         return "250 accepted"
 
 
@@ -88,10 +94,12 @@ async def main():
     server = await loop.create_server(
         lambda: SMTP(handler, loop=loop, **options),
         "127.0.0.1",
-        0,
+        int(sys.argv[3]) if len(sys.argv) > 3 else 0,
         ssl=context if mode.startswith("tls") else None,
     )
     print(server.sockets[0].getsockname()[1], flush=True)
+    if len(sys.argv) > 3:
+        await server.serve_forever()
     await loop.run_in_executor(None, sys.stdin.read)
 
 

@@ -54,17 +54,18 @@ impl Mailbox {
 
     /// Starts the server.
     pub(crate) fn open(&mut self) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/smtp_sink.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mail/server.py");
         let mut command = Command::new("ip");
         command
             .args(["netns", "exec", &self.namespace])
             .arg(python().expect("asked for before"))
             .arg(script)
-            .arg(PORT.to_string())
-            .arg(self.folder.path());
+            .arg("plain")
+            .arg(self.folder.path())
+            .arg(PORT.to_string());
         let mut server = Process::start(&mut command);
         server.wait_for("the mail server", |log| {
-            log.iter().any(|line| line == "ready").then_some(())
+            log.iter().any(|line| *line == PORT.to_string()).then_some(())
         });
         self.server = Some(server);
     }

@@ -21,7 +21,7 @@ pub(crate) enum Need {
     Prometheus,
     /// Python with the package prometheus-client.
     Python,
-    /// Python with the package aiosmtpd.
+    /// Python with the packages aiosmtpd and cryptography.
     MailServer,
 }
 
@@ -38,8 +38,10 @@ impl Need {
                 "needs Python with prometheus-client in target/test-venv",
             ),
             Self::MailServer => (
-                python().is_some_and(|python| succeeds(Command::new(python).args(["-c", "import aiosmtpd"]))),
-                "needs Python with aiosmtpd in target/test-venv",
+                python().is_some_and(|python| {
+                    succeeds(Command::new(python).args(["-c", "import aiosmtpd, cryptography"]))
+                }),
+                "needs Python with aiosmtpd and cryptography in target/test-venv",
             ),
         };
         (!there).then(|| reason.to_owned())

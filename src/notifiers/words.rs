@@ -1,4 +1,4 @@
-//! Notices in the words of a mail: subjects, headlines, times.
+//! Notices in words: the sentence that mails and webhooks share, and what goes with it.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ pub(super) fn headline(notice: &Notice) -> String {
             format!("{} keeps coming and going ({times} times lately)", watched(alert))
         }
         (_, Some(Ending::SubjectGone)) if is_over(alert) => format!("{} is gone{after}", watched(alert)),
-        (_, Some(Ending::RuleRemoved)) if is_over(alert) => {
+        (_, Some(Ending::RuleRemoved | Ending::NotCovered)) if is_over(alert) => {
             format!("{} is no longer judged", watched(alert))
         }
         _ if is_over(alert) && is_up_or_down(alert) => format!("{name} is up again{after}"),
@@ -126,21 +126,15 @@ fn past(notices: &[Notice], last: &Notice, zone: &TimeZone) -> Option<String> {
     ))
 }
 
-/// Subject of news about one alert.
-pub(super) fn subject(
-    notices: &[Notice],
-    last: &Notice,
-    host: &str,
-    zone: &TimeZone,
-    now: Timestamp,
-) -> String {
+/// News about one alert in a sentence: `[HIGH] nas is down, seen from web1`.
+pub(super) fn sentence(notices: &[Notice], last: &Notice, host: &str, zone: &TimeZone) -> String {
     let alert = &last.alert;
     let what = past(notices, last, zone).unwrap_or_else(|| headline(last));
     let place = match place(alert, host) {
         from if alert.kind == SubjectKind::Device => format!(", {from}"),
         on => format!(" {on}"),
     };
-    format!("[{}] {what}{place}{}", badge(alert), delay(last, now))
+    format!("[{}] {what}{place}", badge(alert))
 }
 
 /// ` (mail delayed 9 min)` when it is late, otherwise nothing.
