@@ -12,6 +12,7 @@ mod backstage;
 mod desk;
 mod gather;
 mod greeting;
+mod keep;
 mod pipeline;
 mod process;
 mod recorder;
@@ -39,7 +40,7 @@ use self::{
     gather::{Gatherer, OwnFamilies},
     pipeline::Inputs,
     reload::Reloader,
-    schedule::{Restarts, Schedule, keep_alive},
+    schedule::{Mishaps, Schedule, keep_alive},
     view::View,
 };
 use crate::{
@@ -132,7 +133,7 @@ struct App {
     set: Arc<collectors::Set>,
     backstage: Backstage,
     news: mpsc::Receiver<Batch>,
-    restarts: Arc<Restarts>,
+    mishaps: Arc<Mishaps>,
     clock: Clock,
 }
 
@@ -152,7 +153,7 @@ impl App {
         let set = Arc::new(collectors::Set::new(&config.collectors, &context));
         let backstage = Backstage::build(&config, folder.as_deref(), (&host_name(), &set, clock))?;
         let collectors: Vec<_> = set.all().into_iter().map(|c| Arc::new(Guarded::new(c))).collect();
-        let restarts = Arc::new(Restarts::default());
+        let mishaps = Arc::new(Mishaps::default());
         let telemetry = Arc::new(web::Telemetry::default());
         let web_config = config.web.clone();
         let reloader = Arc::new(Reloader::new(
@@ -162,7 +163,7 @@ impl App {
             Arc::clone(&set),
             log.clone(),
         ));
-        let mut own = own_families(started, log, &reloader, &restarts, &telemetry);
+        let mut own = own_families(started, log, &reloader, &mishaps, &telemetry);
         own.push(Box::new(move || heralds.families()));
         own.extend(backstage.families());
         let stages = web::Stages {
@@ -199,7 +200,7 @@ impl App {
             set,
             backstage,
             news,
-            restarts,
+            mishaps,
             clock,
         })
     }
@@ -217,14 +218,15 @@ impl App {
                 changed: self.reloader.changed(),
                 stop: stopping.clone(),
                 batches: batches.clone(),
+                mishaps: Arc::clone(&self.mishaps),
             };
-            let restarts = &self.restarts;
+            let mishaps = &self.mishaps;
             tasks.spawn(keep_alive(
-                Arc::clone(restarts),
+                Arc::clone(mishaps),
                 schedule.clone(),
                 Schedule::intervals,
             ));
-            tasks.spawn(keep_alive(Arc::clone(restarts), schedule, Schedule::background));
+            tasks.spawn(keep_alive(Arc::clone(mishaps), schedule, Schedule::background));
         }
         drop(batches);
         let backstage = self.backstage;
@@ -298,15 +300,15 @@ fn own_families(
     started: Now,
     log: logging::Handle,
     reloader: &Arc<Reloader>,
-    restarts: &Arc<Restarts>,
+    mishaps: &Arc<Mishaps>,
     telemetry: &Arc<web::Telemetry>,
 ) -> Vec<OwnFamilies> {
-    let (reloader, restarts, telemetry) = (Arc::clone(reloader), Arc::clone(restarts), Arc::clone(telemetry));
+    let (reloader, mishaps, telemetry) = (Arc::clone(reloader), Arc::clone(mishaps), Arc::clone(telemetry));
     vec![
         Box::new(move || process::families(started)),
         Box::new(move || log.families()),
         Box::new(move || reloader.families()),
-        Box::new(move || restarts.families()),
+        Box::new(move || mishaps.families()),
         Box::new(move || telemetry.families()),
     ]
 }

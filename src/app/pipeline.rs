@@ -2,20 +2,22 @@
 //! One task owns rules and alerts; everybody else sends it messages and sees what it published last.
 //!
 //! Order makes it safe to die at any moment: the state of alerts is saved together with the notices that are still to
-//! be handed over; the outbox has them durably before the state forgets them, and knows those it was given twice.
+//! be handed over; the outbox has them durably before the state forgets them, and knows those it was given twice. The
+//! [`Keeper`] does that beside the judging, which never waits for a disk.
 
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use serde_json::json;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::Instant,
 };
-use tracing::{error, info};
+use tracing::{info, warn};
 
 use super::{
     desk::{Published, Request},
+    keep::{Keeper, Kept},
     recorder::Recorder,
     schedule::stopped,
 };
@@ -24,7 +26,6 @@ use crate::{
     clock::{Clock, Now},
     collectors::Stop,
     config::Config,
-    notifiers::OutboxHandle,
     rules::{self, Rule},
     sample::Batch,
     web::{Order, Refusal},
@@ -33,32 +34,33 @@ use crate::{
 /// Without anything else to do, time is looked at this often: clocks may jump.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
+/// News that are judged before what came of them is kept.
+const TOGETHER: usize = 256;
+
 /// After the signal to stop, this long for interval runs under way.
 const LAST_RUNS: Duration = Duration::from_secs(2);
+
+/// And this long for the disk.
+const LAST_SAVE: Duration = Duration::from_secs(2);
 
 /// Owner of rules and alerts.
 pub(super) struct Pipeline {
     pub(super) rules: rules::Engine,
     pub(super) in_force: Arc<ArcSwap<Vec<Rule>>>,
     pub(super) alerts: alerts::Engine,
-    pub(super) store: Option<alerts::Store>,
+    pub(super) keeper: Keeper,
     pub(super) recorder: Recorder,
-    pub(super) outbox: OutboxHandle,
     pub(super) published: Arc<ArcSwap<Published>>,
     pub(super) clock: Clock,
-    /// Which revision of the alerts was saved last.
-    pub(super) saved: Option<u64>,
-    /// When to offer again what the outbox did not take durably.
-    pub(super) offer_again: Option<Instant>,
-    /// Whether the last attempt to save or to hand over failed, which is news only once.
-    pub(super) in_trouble: Trouble,
+    /// Orders that were carried out, and are answered when what came of them is kept.
+    pub(super) unanswered: Vec<Unanswered>,
 }
 
-/// What failed last time.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Trouble {
-    saving: bool,
-    handing_over: bool,
+/// An order that was carried out in this revision of the alerts.
+pub(super) struct Unanswered {
+    revision: u64,
+    reply: oneshot::Sender<Result<serde_json::Value, Refusal>>,
+    outcome: serde_json::Value,
 }
 
 /// What reaches the pipeline.
@@ -75,44 +77,66 @@ impl Pipeline {
     /// Works until `stop`, then takes in what is still waiting.
     pub(super) async fn run(mut self, mut inputs: Inputs) {
         // What a former life did not get to hand over.
-        self.hand_over().await;
+        self.keeper.begin(&self.alerts, true);
         self.publish();
+        let mut news = Vec::new();
         loop {
             let due = self.due();
             tokio::select! {
-                // News first: a device that is down should not wait behind an interval run.
+                // What is kept first, as it is over at once, and then news: a device that is down should not wait
+                // behind an interval run.
                 biased;
-                Some(batch) = inputs.news.recv() => self.judge(&batch).await,
-                Some(request) = inputs.orders.recv() => self.obey(request).await,
-                Some(batch) = inputs.batches.recv() => self.take(&batch).await,
+                kept = self.keeper.end() => self.note(&kept),
+                1.. = inputs.news.recv_many(&mut news, TOGETHER) => self.judge_all(&mut news),
+                Some(request) = inputs.orders.recv() => self.obey(request),
+                Some(batch) = inputs.batches.recv() => self.take(&batch),
                 Ok(()) = inputs.config.changed() => {
                     let config = inputs.config.borrow_and_update().clone();
-                    self.reconfigure(&config).await;
+                    self.reconfigure(&config);
                 }
-                () = tokio::time::sleep_until(due) => self.tick().await,
+                () = tokio::time::sleep_until(due) => self.tick(),
                 () = stopped(&mut inputs.stop) => break,
             }
         }
         // The runs that were under way; their senders end with them.
         while let Ok(Some(batch)) = tokio::time::timeout(LAST_RUNS, inputs.batches.recv()).await {
-            self.take(&batch).await;
+            self.take(&batch);
+        }
+        let keeping = async {
+            while self.keeper.is_busy() {
+                let kept = self.keeper.end().await;
+                self.note(&kept);
+            }
+        };
+        if tokio::time::timeout(LAST_SAVE, keeping).await.is_err() {
+            warn!("the disk lags behind: the last changes of alerts are not kept");
         }
     }
 
-    async fn take(&mut self, batch: &Arc<Batch>) {
+    fn take(&mut self, batch: &Arc<Batch>) {
         self.recorder.batch(batch);
-        self.judge(batch).await;
+        let outcome = self.judge(batch);
+        self.settle(&outcome);
     }
 
-    async fn judge(&mut self, batch: &Batch) {
+    fn judge_all(&mut self, news: &mut Vec<Batch>) {
+        let mut all = Outcome::default();
+        for batch in news.drain(..) {
+            let outcome = self.judge(&batch);
+            all.transitions.extend(outcome.transitions);
+            all.notices.extend(outcome.notices);
+        }
+        self.settle(&all);
+    }
+
+    fn judge(&mut self, batch: &Batch) -> Outcome {
         let findings = self.rules.judge(batch);
-        let outcome = self.alerts.apply(&findings, batch.at);
-        self.settle(outcome).await;
+        self.alerts.apply(&findings, batch.at)
     }
 
-    async fn tick(&mut self) {
+    fn tick(&mut self) {
         let outcome = self.alerts.tick(self.clock.now());
-        self.settle(outcome).await;
+        self.settle(&outcome);
     }
 
     fn due(&self) -> Instant {
@@ -121,30 +145,48 @@ impl Pipeline {
         Instant::now() + wait.clamp(Duration::from_millis(10), LOOK_AGAIN)
     }
 
-    async fn reconfigure(&mut self, config: &Config) {
+    fn reconfigure(&mut self, config: &Config) {
         let rules = config.rules.in_force();
         let known: Vec<InForce> = rules.iter().map(InForce::from).collect();
         let now = self.clock.now();
         // First, so that nothing is told about a rule that is gone.
         let outcome = self.alerts.rules_in_force(&known, now);
-        self.settle(outcome).await;
+        self.settle(&outcome);
         let outcome = self.alerts.reconfigure(config.alerts.clone(), config.zone(), now);
         self.rules.apply(rules.clone());
         self.in_force.store(Arc::new(rules));
-        self.settle(outcome).await;
+        self.settle(&outcome);
     }
 
-    async fn obey(&mut self, request: Request) {
+    fn obey(&mut self, request: Request) {
         let now = self.clock.now();
-        let reply = match self.carry_out(request.order, now) {
-            Ok((outcome, reply)) => {
-                self.settle(outcome).await;
-                Ok(reply)
+        match self.carry_out(request.order, now) {
+            Ok((outcome, answer)) => {
+                // Not for ever, should the disk hang.
+                self.unanswered.retain(|order| !order.reply.is_closed());
+                self.unanswered.push(Unanswered {
+                    revision: self.alerts.revision(),
+                    reply: request.reply,
+                    outcome: answer,
+                });
+                self.settle(&outcome);
+                if !self.keeper.is_busy() {
+                    self.answer(u64::MAX);
+                }
             }
-            Err(refusal) => Err(refusal),
-        };
-        // Whoever asked may have left.
-        let _ = request.reply.send(reply);
+            Err(refusal) => {
+                // Whoever asked may have left.
+                let _ = request.reply.send(Err(refusal));
+            }
+        }
+    }
+
+    /// Answers orders that were carried out up to this revision.
+    fn answer(&mut self, revision: u64) {
+        for done in self.unanswered.extract_if(.., |order| order.revision <= revision) {
+            // Whoever asked may have left.
+            let _ = done.reply.send(Ok(done.outcome));
+        }
     }
 
     fn carry_out(&mut self, order: Order, now: Now) -> Result<(Outcome, serde_json::Value), Refusal> {
@@ -176,8 +218,8 @@ impl Pipeline {
         }
     }
 
-    /// Makes an outcome durable, in the order that loses nothing.
-    async fn settle(&mut self, outcome: Outcome) {
+    /// Tells of an outcome and has it kept.
+    fn settle(&mut self, outcome: &Outcome) {
         for transition in &outcome.transitions {
             info!(
                 rule = %transition.rule, subject = %transition.subject, state = transition.to.name(),
@@ -185,58 +227,24 @@ impl Pipeline {
             );
             self.recorder.transition(transition);
         }
-        self.save();
-        let is_due = self.offer_again.is_some_and(|at| at <= Instant::now());
-        if is_due || !outcome.notices.is_empty() {
-            self.hand_over().await;
-        }
+        self.keeper.begin(&self.alerts, !outcome.notices.is_empty());
         self.publish();
     }
 
-    /// Offers the outbox everything that it has not taken durably yet; it knows what it was offered before.
-    async fn hand_over(&mut self) {
-        self.offer_again = None;
-        let notices = self.alerts.saved().outgoing.clone();
-        if notices.is_empty() {
-            return;
+    /// Goes on after a turn of the keeper. What failed is tried again with the next change, or the next look at the
+    /// time.
+    fn note(&mut self, kept: &Kept) {
+        let is_well = self.keeper.learn(kept);
+        self.alerts.handed_over(&kept.told);
+        self.answer(kept.revision);
+        if is_well {
+            self.keeper.begin(&self.alerts, false);
         }
-        let ids: Vec<_> = notices.iter().map(|notice| notice.id.clone()).collect();
-        match self.outbox.offer(notices).await {
-            Ok(()) => {
-                self.in_trouble.handing_over = false;
-                self.alerts.handed_over(&ids);
-                self.save();
-            }
-            Err(error) => {
-                self.offer_again = Some(Instant::now() + LOOK_AGAIN);
-                if !std::mem::replace(&mut self.in_trouble.handing_over, true) {
-                    error!(%error, "the outbox does not keep notices; they stay with the alerts and are offered again");
-                }
-            }
+        if !self.keeper.is_busy() {
+            // Nothing is under way that they could wait for.
+            self.answer(u64::MAX);
         }
-    }
-
-    /// Saves what is worth saving. What fails is tried again with the next change, or the next look at the time.
-    fn save(&mut self) {
-        let revision = self.alerts.revision();
-        let Some(store) = self.store.as_ref().filter(|_| self.saved != Some(revision)) else {
-            return;
-        };
-        // Waits for the disk; other tasks go on meanwhile.
-        match tokio::task::block_in_place(|| store.save(self.alerts.saved())) {
-            Ok(()) => {
-                self.saved = Some(revision);
-                self.in_trouble.saving = false;
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.in_trouble.saving, true) {
-                    error!(
-                        error = super::chain(&error),
-                        "failed to save the state of alerts; it is tried again"
-                    );
-                }
-            }
-        }
+        self.publish();
     }
 
     fn publish(&self) {
@@ -249,3 +257,7 @@ impl Pipeline {
         }));
     }
 }
+
+#[cfg(test)]
+#[path = "pipeline_tests.rs"]
+mod tests;

@@ -2,7 +2,10 @@
 //! A late run is skipped, never made up for; a panic in background work restarts it and is counted.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -31,8 +34,15 @@ const RESTARTS: Desc = Desc {
     help: "Restarts of a background task after it panicked.",
 };
 
-/// Metrics about background tasks.
-pub(super) const METRICS: &[&Desc] = &[&RESTARTS];
+const LOST: Desc = Desc {
+    name: "netkestrel_collector_lost_runs_total",
+    kind: Kind::Counter,
+    labels: &[],
+    help: "Interval runs that were neither judged nor recorded because too many waited.",
+};
+
+/// Metrics about schedules and background tasks.
+pub(super) const METRICS: &[&Desc] = &[&RESTARTS, &LOST];
 
 /// Everything that runs for one collector.
 #[derive(Clone)]
@@ -44,6 +54,7 @@ pub(super) struct Schedule {
     pub(super) stop: Stop,
     /// Where interval runs go: to history and rules.
     pub(super) batches: mpsc::Sender<Arc<Batch>>,
+    pub(super) mishaps: Arc<Mishaps>,
 }
 
 impl Schedule {
@@ -94,6 +105,7 @@ impl Schedule {
             return;
         };
         if self.batches.try_send(batch).is_err() {
+            self.mishaps.lost.fetch_add(1, Relaxed);
             let collector = self.guarded.collector().name();
             warn!(
                 collector,
@@ -115,18 +127,25 @@ fn ticker(first: Instant, interval: Duration) -> tokio::time::Interval {
     ticks
 }
 
-/// How often each background task was restarted.
+/// What went wrong.
 #[derive(Debug, Default)]
-pub(super) struct Restarts(Mutex<Vec<(&'static str, u64)>>);
+pub(super) struct Mishaps {
+    /// How often each background task was restarted.
+    restarts: Mutex<Vec<(&'static str, u64)>>,
+    /// Runs that found the queue full.
+    lost: AtomicU64,
+}
 
-impl Restarts {
-    /// One series per task.
+impl Mishaps {
+    /// One series per task, and one for all lost runs.
     pub(super) fn families(&self) -> Vec<Family> {
-        let mut family = Family::new(&RESTARTS);
+        let mut restarts = Family::new(&RESTARTS);
         for (task, count) in self.counts().iter() {
-            family.push([SmolStr::new_static(task)], *count as f64);
+            restarts.push([SmolStr::new_static(task)], *count as f64);
         }
-        vec![family]
+        let mut lost = Family::new(&LOST);
+        lost.push([], self.lost.load(Relaxed) as f64);
+        vec![restarts, lost]
     }
 
     fn know(&self, task: &'static str) {
@@ -145,23 +164,23 @@ impl Restarts {
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Vec<(&'static str, u64)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.restarts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Keeps a part of a schedule going until it ends by itself.
 pub(super) async fn keep_alive(
-    restarts: Arc<Restarts>,
+    mishaps: Arc<Mishaps>,
     schedule: Schedule,
     part: fn(Schedule) -> Option<Background>,
 ) {
     let task = schedule.guarded.collector().name();
     while let Some(work) = part(schedule.clone()) {
-        restarts.know(task);
+        mishaps.know(task);
         match tokio::spawn(work).await {
             Ok(()) => return debug!(task, "task ended"),
             Err(error) => {
-                restarts.count(task);
+                mishaps.count(task);
                 error!(task, %error, "task panicked and is restarted");
             }
         }
@@ -171,7 +190,7 @@ pub(super) async fn keep_alive(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::Ordering;
 
     use super::*;
     use crate::{
@@ -229,6 +248,7 @@ mod tests {
             changed,
             stop,
             batches: mpsc::channel(1).0,
+            mishaps: Arc::default(),
         }
     }
 
@@ -246,6 +266,7 @@ mod tests {
         let (change, changed) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
         let schedule = schedule(&collector, changed, stopped);
+        let mishaps = Arc::clone(&schedule.mishaps);
         let task = tokio::spawn(keep_alive(Arc::default(), schedule, Schedule::intervals));
 
         let runs_after = async |seconds| {
@@ -261,16 +282,17 @@ mod tests {
             5,
             "5 s after the last start, then every 5 s"
         );
+        assert_eq!(mishaps.lost.load(Ordering::SeqCst), 5, "nobody takes them");
         stop.send(true).expect("the task listens");
         task.await.expect("the task ends without panic");
     }
 
     #[tokio::test(start_paused = true)]
     async fn background_work_that_panics_is_restarted_and_counted() {
-        let restarts = Arc::new(Restarts::default());
+        let mishaps = Arc::new(Mishaps::default());
         let (_stop, stopped) = watch::channel(false);
         let schedule = schedule(&counting(30, 2), watch::channel(0).1, stopped);
-        keep_alive(Arc::clone(&restarts), schedule, Schedule::background).await;
-        assert_eq!(*restarts.counts(), [("counting", 2)]);
+        keep_alive(Arc::clone(&mishaps), schedule, Schedule::background).await;
+        assert_eq!(*mishaps.counts(), [("counting", 2)]);
     }
 }

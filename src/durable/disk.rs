@@ -2,7 +2,7 @@
 
 use std::{
     fmt, fs,
-    io::{self, BufWriter, Read, Seek, Write},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
@@ -14,8 +14,8 @@ impl<T: Read + Seek + Send> Source for T {}
 pub trait Append: Send {
     /// How many bytes it has.
     fn size(&self) -> io::Result<u64>;
-    /// Writes all of `bytes` at the end.
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Writes all of `bytes` from byte `place` on, which is in the file or at its end.
+    fn write_at(&mut self, place: u64, bytes: &[u8]) -> io::Result<()>;
     /// Returns once all that was written survives a crash of the machine.
     fn sync(&mut self) -> io::Result<()>;
     /// Takes away all but the first `len` bytes.
@@ -70,7 +70,7 @@ impl Disk for Os {
     fn append(&self, path: &Path) -> io::Result<Box<dyn Append>> {
         let is_new = !path.exists();
         let mut options = fs::OpenOptions::new();
-        options.append(true).create(true);
+        options.write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path)?;
@@ -117,8 +117,9 @@ impl Append for fs::File {
         Ok(self.metadata()?.len())
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        Write::write_all(self, bytes)
+    fn write_at(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
+        self.seek(SeekFrom::Start(place))?;
+        self.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -1,5 +1,10 @@
 //! An append-only file of JSON lines below a header. Appending costs the same however long the file is; reading goes
 //! over a handle of its own and never holds up appending.
+//!
+//! A file that grows with every append makes its file system note a new length and new blocks each time, which is most
+//! of what an append costs. So the file is made longer now and then, by some space ahead of the lines, and lines are
+//! written over that. It has no line break, so whoever reads the file takes it for a torn line, and to programs that
+//! read JSON it is white space. It goes when the log is closed.
 
 use std::{
     io::{self, BufRead, BufReader, Read, SeekFrom, Write},
@@ -12,6 +17,7 @@ use tracing::warn;
 use super::{
     Error, Format, Header, aside,
     disk::{Append, Disk, Source},
+    space,
 };
 
 /// Longer lines are damage, whatever they hold.
@@ -26,6 +32,8 @@ pub struct Log {
     file: Option<Box<dyn Append>>,
     /// Bytes that are whole lines and were acknowledged.
     len: u64,
+    /// Bytes of space behind them.
+    ahead: u64,
 }
 
 impl Log {
@@ -38,6 +46,7 @@ impl Log {
             format,
             file: None,
             len: 0,
+            ahead: 0,
         };
         let (read, header) = (Error::io("read", &log.path), Header::line(format).len() as u64);
         match log.disk.open(&log.path) {
@@ -50,8 +59,12 @@ impl Log {
                     // Torn while it was made: nothing was acknowledged.
                     First::Nothing | First::Torn(_) if first.len() < header => {}
                     First::Line(line) if Header::check(&line, format, &log.path)? => {
-                        let end = last_line_end(&mut reader).map_err(Error::io("read", &log.path))?;
-                        log.len = end.max(line.len() as u64);
+                        let read = Error::io("read", &log.path);
+                        let (end, whole) = ends(reader.get_mut()).map_err(read)?;
+                        log.len = whole.max(line.len() as u64);
+                        if whole < end {
+                            log.cut().map_err(Error::io("repair", &log.path))?;
+                        }
                     }
                     _ => log.set_aside()?,
                 }
@@ -70,6 +83,12 @@ impl Log {
     #[must_use]
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Bytes of the file, with the space that is kept ahead.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.len + self.ahead
     }
 
     /// Where the first line begins in a file that this program wrote.
@@ -98,29 +117,58 @@ impl Log {
     }
 
     fn try_append(&mut self, lines: &[u8]) -> io::Result<u64> {
-        let len = self.len;
         let mut file = match self.file.take() {
             Some(file) => file,
             None => self.reopen()?,
         };
-        let header = if len == 0 {
+        let header = if self.len == 0 {
             Header::line(self.format)
         } else {
             String::new()
         };
-        let bytes = [header.as_bytes(), lines].concat();
-        let written = file.write_all(&bytes).and_then(|()| file.sync());
-        if let Err(error) = written {
+        let mut bytes = [header.as_bytes(), lines].concat();
+        if let Err(error) = self.write(&mut *file, &mut bytes) {
             // Where even this fails, the next append takes away what is too much.
-            let _ = file.truncate(len);
+            let _ = file.truncate(self.len);
             return Err(error);
         }
         self.file = Some(file);
         Ok(bytes.len() as u64)
     }
 
+    /// Writes `bytes` behind the lines, with new space behind them where there is not enough; durable when it returns.
+    fn write(&mut self, file: &mut dyn Append, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let (len, written) = (self.len, bytes.len());
+        let wanted = written as u64;
+        if wanted <= self.ahead {
+            file.write_at(len, bytes)?;
+            file.sync()?;
+            self.ahead -= wanted;
+            return Ok(());
+        }
+        if self.ahead > 0 && wanted > space::LARGEST {
+            // So that what a crash may leave of it is a beginning, however long it is.
+            file.truncate(len)?;
+            file.sync()?;
+        }
+        let fresh = space::behind(len + wanted);
+        bytes.resize(written + usize::try_from(fresh).unwrap_or(0), space::BYTE);
+        let grown = file.write_at(len, bytes).and_then(|()| file.sync());
+        bytes.truncate(written);
+        self.ahead = fresh;
+        if grown.is_err() && fresh > 0 {
+            // The lines alone may still have room.
+            self.ahead = 0;
+            file.truncate(len)?;
+            file.write_at(len, bytes)?;
+            return file.sync();
+        }
+        grown
+    }
+
     /// The file, without what lies behind the last acknowledged line.
-    fn reopen(&self) -> io::Result<Box<dyn Append>> {
+    fn reopen(&mut self) -> io::Result<Box<dyn Append>> {
+        self.ahead = 0;
         let mut file = self.disk.append(&self.path)?;
         let there = file.size()?;
         if there > self.len {
@@ -134,6 +182,13 @@ impl Log {
         Ok(file)
     }
 
+    /// Takes away what lies behind the last whole line, durably.
+    fn cut(&mut self) -> io::Result<()> {
+        warn!(path = %self.path.display(), "lines that were being written in a crash are taken away");
+        let mut file = self.reopen()?;
+        file.sync()
+    }
+
     /// Replaces all lines by those that `fill` writes, as a whole or not at all.
     pub fn replace(&mut self, fill: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
         let header = Header::line(self.format);
@@ -145,7 +200,7 @@ impl Log {
             len = counted.len;
             Ok(())
         });
-        self.file = None;
+        (self.file, self.ahead) = (None, 0);
         result.map_err(Error::io("rewrite", &self.path))?;
         self.len = len;
         Ok(())
@@ -180,6 +235,16 @@ impl Log {
         );
         self.len = 0;
         Ok(())
+    }
+}
+
+impl Drop for Log {
+    /// Leaves the file without space.
+    fn drop(&mut self) {
+        if let Some(file) = self.file.as_mut().filter(|_| self.ahead > 0) {
+            // Where it stays, the next append takes it away.
+            let _ = file.truncate(self.len);
+        }
     }
 }
 
@@ -248,23 +313,40 @@ fn header_len(source: &mut Box<dyn Source>) -> io::Result<u64> {
     Ok(line.len() as u64)
 }
 
-/// Where the last whole line ends, found from the end of the file backwards.
-fn last_line_end(reader: &mut BufReader<Box<dyn Source>>) -> io::Result<u64> {
-    const STEP: u64 = 64 * 1024;
-    let source = reader.get_mut();
-    let mut end = source.seek(SeekFrom::End(0))?;
+/// Where the last line ends, found from the end of the file backwards, and where the last one ends that has no hole
+/// before it.
+fn ends(source: &mut Box<dyn Source>) -> io::Result<(u64, u64)> {
+    const STEP: u64 = 4 * space::LARGEST;
+    let mut stop = source.seek(SeekFrom::End(0))?;
     let mut block = Vec::new();
-    while end > 0 {
-        let start = end.saturating_sub(STEP);
+    while stop > 0 {
+        let start = stop.saturating_sub(STEP);
         source.seek(SeekFrom::Start(start))?;
         block.clear();
-        source.take(end - start).read_to_end(&mut block)?;
+        source.take(stop - start).read_to_end(&mut block)?;
         if let Some(place) = block.iter().rposition(|byte| *byte == b'\n') {
-            return Ok(start + place as u64 + 1);
+            let end = start + place as u64 + 1;
+            return Ok((end, without_hole(source, end)?));
         }
-        end = start;
+        stop = start;
     }
-    Ok(0)
+    Ok((0, 0))
+}
+
+/// Where the last line ends before the space that is left in lines up to `end`, if there is any. A disk may write what
+/// was not acknowledged in any order, so some sectors of the last lines may still be as they were before.
+fn without_hole(source: &mut Box<dyn Source>, end: u64) -> io::Result<u64> {
+    // What is written over space is shorter than that, twice.
+    let start = end.saturating_sub(2 * space::LARGEST);
+    let mut block = Vec::new();
+    source.seek(SeekFrom::Start(start))?;
+    source.take(end - start).read_to_end(&mut block)?;
+    let Some(hole) = space::hole(start, &block) else {
+        return Ok(end);
+    };
+    let before = block.iter().take(hole).rposition(|byte| *byte == b'\n');
+    // A hole that no line begins before is none of ours.
+    Ok(before.map_or(end, |place| start + place as u64 + 1))
 }
 
 struct Counted<'a> {

@@ -6,6 +6,7 @@ mod disk;
 mod document;
 mod lock;
 mod log;
+mod space;
 #[cfg(test)]
 pub(crate) mod volatile;
 

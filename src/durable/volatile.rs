@@ -2,17 +2,68 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Cursor, Write},
+    io::{self, Cursor},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::disk::{Append, Disk, Fill, Source};
 
+/// Bytes a disk writes as a whole.
+const SECTOR: usize = 512;
+
 #[derive(Debug, Clone, Default)]
 struct File {
     bytes: Vec<u8>,
-    synced: usize,
+    /// What survives a crash.
+    synced: Vec<u8>,
+    /// Up to here `bytes` and `synced` are the same.
+    same: usize,
+}
+
+impl File {
+    fn of(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.to_vec(),
+            synced: bytes.to_vec(),
+            same: bytes.len(),
+        }
+    }
+
+    fn write_at(&mut self, place: usize, bytes: &[u8]) {
+        let over = bytes.len().min(self.bytes.len() - place);
+        self.bytes[place..place + over].copy_from_slice(&bytes[..over]);
+        self.bytes.extend_from_slice(&bytes[over..]);
+        self.same = self.same.min(place);
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+        self.same = self.same.min(len);
+    }
+
+    fn sync(&mut self) {
+        self.synced.truncate(self.same);
+        self.synced.extend_from_slice(&self.bytes[self.same..]);
+        self.same = self.bytes.len();
+    }
+
+    /// What is left after a crash in which the first `lucky` unsynced bytes made it to the disk, where they grow the
+    /// file, and the sectors that `made_it` says of those that were there before.
+    fn crash(&mut self, lucky: usize, made_it: &mut dyn FnMut() -> bool) {
+        let (fresh, old) = (&self.bytes, self.synced.len());
+        for sector in self.same / SECTOR..old.min(fresh.len()).div_ceil(SECTOR) {
+            let range = sector * SECTOR..((sector + 1) * SECTOR).min(old).min(fresh.len());
+            if made_it() {
+                self.synced[range.clone()].copy_from_slice(&fresh[range]);
+            }
+        }
+        if fresh.len() > old {
+            let kept = (self.same.max(old) + lucky).min(fresh.len());
+            self.synced.extend_from_slice(&fresh[old..kept]);
+        }
+        *self = Self::of(&self.synced);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -22,6 +73,8 @@ struct State {
     room: Option<usize>,
     /// What every change fails with.
     refusal: Option<io::ErrorKind>,
+    /// So many syncs more, and every change fails.
+    syncs: Option<usize>,
 }
 
 /// Clones share their files.
@@ -31,15 +84,19 @@ pub(crate) struct Volatile(Arc<Mutex<State>>);
 impl Volatile {
     /// The machine loses power: unsynced bytes vanish.
     pub(crate) fn crash(&self) {
-        self.crash_keeping(0);
+        self.crash_keeping(0, 0);
     }
 
-    /// As [`Self::crash`], but the first `lucky` unsynced bytes of each file made it to the disk.
-    pub(crate) fn crash_keeping(&self, lucky: usize) {
+    /// As [`Self::crash`], but the first `lucky` unsynced bytes that each file grew by made it to the disk, and of the
+    /// sectors that were overwritten those for which `chance` has a bit, in turns.
+    pub(crate) fn crash_keeping(&self, lucky: usize, chance: u64) {
+        let mut turn = 0;
+        let mut made_it = || {
+            turn += 1;
+            chance.rotate_right(turn - 1) & 1 == 1
+        };
         for file in self.state().files.values_mut() {
-            let kept = (file.synced + lucky).min(file.bytes.len());
-            file.bytes.truncate(kept);
-            file.synced = kept;
+            file.crash(lucky, &mut made_it);
         }
     }
 
@@ -50,16 +107,18 @@ impl Volatile {
 
     /// From now on every change fails like this; `None` ends it.
     pub(crate) fn refuse(&self, kind: Option<io::ErrorKind>) {
-        self.state().refusal = kind;
+        let mut state = self.state();
+        (state.refusal, state.syncs) = (kind, None);
+    }
+
+    /// After so many syncs more one fails, and every change behind it: for a crash at that moment.
+    pub(crate) fn die_at_sync(&self, number: usize) {
+        self.state().syncs = Some(number);
     }
 
     /// Puts a file there.
     pub(crate) fn put(&self, path: impl Into<PathBuf>, bytes: &[u8]) {
-        let file = File {
-            bytes: bytes.to_vec(),
-            synced: bytes.len(),
-        };
-        self.state().files.insert(path.into(), file);
+        self.state().files.insert(path.into(), File::of(bytes));
     }
 
     /// What is in a file; empty without one.
@@ -117,8 +176,7 @@ impl Disk for Volatile {
         let mut state = self.state();
         state.allow()?;
         state.take(bytes.len()).1?;
-        let synced = bytes.len();
-        state.files.insert(path.to_owned(), File { bytes, synced });
+        state.files.insert(path.to_owned(), File::of(&bytes));
         Ok(())
     }
 
@@ -158,11 +216,14 @@ impl Append for Handle {
         self.with(|state, path| Ok(file(state, path)?.bytes.len() as u64))
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write_at(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
         self.with(|state, path| {
             state.allow()?;
-            let (taken, full) = state.take(bytes.len());
-            file(state, path)?.bytes.write_all(&bytes[..taken])?;
+            let place = usize::try_from(place).unwrap_or(usize::MAX);
+            let over = bytes.len().min(file(state, path)?.bytes.len() - place);
+            // What is written over something needs no room.
+            let (taken, full) = state.take(bytes.len() - over);
+            file(state, path)?.write_at(place, &bytes[..over + taken]);
             full
         })
     }
@@ -170,8 +231,12 @@ impl Append for Handle {
     fn sync(&mut self) -> io::Result<()> {
         self.with(|state, path| {
             state.allow()?;
-            let file = file(state, path)?;
-            file.synced = file.bytes.len();
+            if state.syncs == Some(0) {
+                (state.syncs, state.refusal) = (None, Some(io::ErrorKind::Other));
+            }
+            state.syncs = state.syncs.map(|left| left - 1);
+            state.allow()?;
+            file(state, path)?.sync();
             Ok(())
         })
     }
@@ -179,9 +244,7 @@ impl Append for Handle {
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.with(|state, path| {
             state.allow()?;
-            let file = file(state, path)?;
-            file.bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX));
-            file.synced = file.synced.min(file.bytes.len());
+            file(state, path)?.truncate(usize::try_from(len).unwrap_or(usize::MAX));
             Ok(())
         })
     }

@@ -18,10 +18,13 @@ use super::{
 };
 use crate::durable::{self, Disk, Format, Log};
 
+/// So many records more are kept before a clean-up even where a tenth is less, as it costs more than they do.
+const EXCESS: u64 = 100;
+
 /// How much a file may hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// The clean-up begins at a tenth more.
+    /// The clean-up begins at a tenth more, or [`EXCESS`] where that is more.
     pub(super) records: u64,
     /// Never more than this; the clean-up leaves nine tenths.
     pub(super) bytes: u64,
@@ -92,22 +95,36 @@ impl TimedLog {
         Ok(())
     }
 
+    /// Whether the next clean-up has something to do.
+    pub(super) fn is_beyond(&self) -> bool {
+        let (records, _) = self.extent();
+        let most = self.limits.records;
+        let is_beyond = records > most + (most / 10).max(EXCESS) || self.log.size() > self.limits.bytes;
+        is_beyond && records >= self.not_before
+    }
+
+    /// Records and their bytes.
+    fn extent(&self) -> (u64, u64) {
+        let mut state = lock(&self.shared);
+        let file = state.file(self.which);
+        (file.records, file.bytes)
+    }
+
     /// Rewrites the file to its limits if it went beyond them; gives how many records went.
     pub(super) fn clean_up(&mut self) -> Result<u64, durable::Error> {
-        let (records, bytes) = {
-            let mut state = lock(&self.shared);
-            let file = state.file(self.which);
-            (file.records, file.bytes)
-        };
+        if !self.is_beyond() {
+            return Ok(0);
+        }
+        let (records, bytes) = self.extent();
         let Limits {
             records: most,
             bytes: room,
         } = self.limits;
-        let is_beyond = records * 10 > most * 11 || bytes > room;
-        if !is_beyond || records < self.not_before {
-            return Ok(0);
-        }
-        let room = if bytes > room { room / 10 * 9 } else { room };
+        let room = if self.log.size() > room {
+            room / 10 * 9
+        } else {
+            room
+        };
         let shortened = self.shorten(
             (records, bytes),
             Limits {
@@ -291,6 +308,6 @@ impl Fresh {
 /// Damage is no record, but it may be of use to people.
 fn keep_aside(disk: &dyn Disk, path: &std::path::Path, line: &[u8]) -> io::Result<()> {
     let mut file = disk.append(path)?;
-    file.write_all(line)?;
+    file.write_at(file.size()?, line)?;
     file.sync()
 }

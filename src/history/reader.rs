@@ -32,7 +32,7 @@ pub struct Stats {
     pub stream: Stream,
     /// Records in it.
     pub records: u64,
-    /// Records it keeps; the clean-up begins at a tenth more.
+    /// Records it keeps; the clean-up begins at a tenth more, at least at 100 more.
     pub limit: u64,
     /// Bytes on disk, with the roll-ups.
     pub bytes: u64,

@@ -27,6 +27,9 @@ use crate::{
 
 /// Rows kept in each roll-up.
 const ROWS: u64 = 10_000;
+/// Rows of the finest level that wait to be written together, as a sync costs more than they do. A restart makes them
+/// anew from the records.
+const TOGETHER: usize = 4;
 
 /// The history, to be written to.
 pub struct Store {
@@ -296,9 +299,12 @@ impl Writer {
 
     /// Writes the buckets that ended and keeps the limits.
     fn keep_up(&mut self, counts: &Counts) -> Result<(), Error> {
-        for (level, log) in self.rollups.iter_mut().enumerate() {
-            write_ended(&self.shared, level, log)?;
-            log.clean_up()?;
+        // All rows before the records they are made of go, and finer ones before coarser ones.
+        if self.records.is_beyond() || are_due(&lock(&self.shared).levels) {
+            for (level, log) in self.rollups.iter_mut().enumerate() {
+                write_ended(&self.shared, level, log)?;
+                log.clean_up()?;
+            }
         }
         let pruned = self.records.clean_up()?;
         counts.pruned.fetch_add(pruned, Relaxed);
@@ -326,6 +332,12 @@ impl Writer {
         counts.pruned.fetch_add(pruned, Relaxed);
         Ok(count)
     }
+}
+
+/// Whether rows have waited long enough.
+fn are_due(levels: &[Level]) -> bool {
+    let mut waiting = levels.iter().map(|level| level.waiting.len());
+    waiting.next().is_some_and(|finest| finest >= TOGETHER) || waiting.any(|coarser| coarser > 0)
 }
 
 /// Writes the rows of a level that wait.

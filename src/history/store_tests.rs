@@ -107,30 +107,28 @@ fn news_and_unknown_collectors_are_not_recorded() {
 }
 
 #[test]
-fn the_clean_up_begins_at_a_tenth_more_and_leaves_the_limit() {
-    let disk = Volatile::default();
-    let store = open(&disk, 100);
-    for second in 0..110 {
-        store.append(&batch(second, 1.0)).expect("recorded");
+fn the_clean_up_begins_at_a_tenth_or_100_more_and_leaves_the_limit() {
+    for (limit, most) in [(100, 200), (2000, 2200)] {
+        let disk = Volatile::default();
+        let store = open(&disk, limit);
+        for second in 0..most {
+            store.append(&batch(second, 1.0)).expect("recorded");
+        }
+        assert_eq!(i64::try_from(stats(&store).records), Ok(most));
+        store.append(&batch(most, 1.0)).expect("recorded");
+        assert_eq!(stats(&store).records, u64::from(limit));
+        let oldest = most - i64::from(limit) + 1;
+        assert_eq!(times(&store), (oldest..=most).collect::<Vec<_>>());
+        let count = |what: &str| metric(&store, &format!("netkestrel_history_{what}_total"), "bandwidth");
+        assert_eq!(count("pruned_records"), oldest.to_string());
+        assert_eq!(count("appends"), (most + 1).to_string());
+        let reopened = open(&disk, limit);
+        assert_eq!(
+            (times(&reopened), stats(&reopened)),
+            (times(&store), stats(&store))
+        );
+        assert_eq!(stats(&store).oldest, Some(at(oldest)));
     }
-    assert_eq!(stats(&store).records, 110);
-    store.append(&batch(110, 1.0)).expect("recorded");
-    assert_eq!(stats(&store).records, 100);
-    assert_eq!(times(&store), (11..=110).collect::<Vec<_>>());
-    assert_eq!(
-        metric(&store, "netkestrel_history_pruned_records_total", "bandwidth"),
-        "11"
-    );
-    assert_eq!(
-        metric(&store, "netkestrel_history_appends_total", "bandwidth"),
-        "111"
-    );
-    let reopened = open(&disk, 100);
-    assert_eq!(
-        (times(&reopened), stats(&reopened)),
-        (times(&store), stats(&store))
-    );
-    assert_eq!(stats(&store).oldest, Some(at(11)));
 }
 
 #[test]
@@ -301,7 +299,7 @@ fn damaged_lines_are_counted_and_kept_aside_when_the_file_is_rewritten() {
     disk.put(path("bandwidth.jsonl"), &content);
     let store = open(&disk, 100);
     assert_eq!((stats(&store).records, stats(&store).corrupt), (5, 2));
-    for second in 5..200 {
+    for second in 5..300 {
         store.append(&batch(second, 1.0)).expect("recorded");
     }
     assert_eq!(
@@ -354,7 +352,7 @@ fn an_import_goes_where_its_times_belong_and_a_second_one_adds_nothing() {
     for run in 0..20 {
         store.append(&batch(run * 30, 1.0)).expect("recorded");
     }
-    let old: Vec<Record> = (1..=200)
+    let old: Vec<Record> = (1..=300)
         .map(|run| Record::decode(encode(&batch(-run * 300, 2.0)).trim_ascii()).expect("decodes"))
         .collect();
     assert_eq!(store.import(Stream::Bandwidth, &old[..50]).expect("imported"), 50);
@@ -363,16 +361,16 @@ fn an_import_goes_where_its_times_belong_and_a_second_one_adds_nothing() {
         0
     );
     assert_eq!(times(&store)[..2], [-15_000, -14_700]);
-    assert_eq!(store.import(Stream::Bandwidth, &old).expect("imported"), 150);
+    assert_eq!(store.import(Stream::Bandwidth, &old).expect("imported"), 250);
     assert_eq!(stats(&store).records, 150, "the newest are kept");
     for store in [store, open(&disk, 150)] {
-        assert_eq!(counted(&store, 300), 220);
-        assert_eq!(counted(&store, 86_400), 220);
+        assert_eq!(counted(&store, 300), 320);
+        assert_eq!(counted(&store, 86_400), 320);
         assert_eq!(times(&store).last(), Some(&570));
     }
     let store = open(&disk, 150);
     store.append(&batch(600, 1.0)).expect("recorded");
-    assert_eq!(counted(&store, 3600), 221);
+    assert_eq!(counted(&store, 3600), 321);
 }
 
 /// Loses power at 200 moments, among them in the middle of clean-ups and of writing roll-ups.
@@ -383,9 +381,15 @@ fn no_crash_loses_what_was_acknowledged() {
         let (mut second, mut acknowledged) = (0, Vec::new());
         for life in 0..3_u64 {
             let store = open(&disk, 100);
-            // The disk fills at a moment that differs with the seed: that is where the power goes.
+            // The disk fills, or a sync does not come to an end, at a moment that differs with the seed: that is where
+            // the power goes.
             let noise = (seed * 3 + life).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            disk.limit(Some(usize::try_from(noise >> 48).expect("16 bits")));
+            let moment = usize::try_from(noise >> 48).expect("16 bits");
+            if noise & 64 == 0 {
+                disk.limit(Some(moment));
+            } else {
+                disk.die_at_sync(moment % 400);
+            }
             for _ in 0..400 {
                 second += 30;
                 if store.append(&batch(second, 1.0)).is_err() {
@@ -393,8 +397,11 @@ fn no_crash_loses_what_was_acknowledged() {
                 }
                 acknowledged.push(second);
             }
-            disk.crash_keeping(usize::try_from(noise & 63).expect("6 bits"));
+            disk.crash_keeping(usize::try_from(noise & 63).expect("6 bits"), noise);
             disk.limit(None);
+            disk.refuse(None);
+            // A process that is gone tidies nothing up.
+            std::mem::forget(store);
         }
         let store = open(&disk, 100);
         let kept = times(&store);
