@@ -108,6 +108,24 @@ fn every_query_of_every_dashboard_has_an_answer() {
     }
     assert_shown(troubled.iter().filter(|answer| is_among(answer, ONLY_WHEN_WRONG)));
     assert_unrefused(&troubled);
+    let searched = ask(&prometheus, Chosen::Typed("SHE"));
+    assert_unrefused(&searched);
+    for place in [
+        "netkestrel-alerts: Alerts: A",
+        "netkestrel-devices: All devices: A",
+    ] {
+        let (all, found) = (series(&troubled, place), series(&searched, place));
+        assert!(
+            0 < found && found < all,
+            "{place}: {found} of {all} have to do with the shed"
+        );
+    }
+}
+
+/// How many series the query at that place has.
+fn series(answers: &[Answer], place: &str) -> usize {
+    let answer = answers.iter().find(|answer| answer.place == place);
+    answer.map_or(0, |answer| answer.series)
 }
 
 fn is_among(answer: &Answer, places: &[&str]) -> bool {

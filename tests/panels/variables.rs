@@ -14,6 +14,8 @@ pub(crate) enum Chosen {
     All,
     /// The first value of each variable.
     First,
+    /// As [`Self::All`], with this typed into every search.
+    Typed(&'static str),
 }
 
 /// Variables of a board as they come into its queries.
@@ -29,7 +31,10 @@ impl Variables {
             let values = match variable["type"].as_str() {
                 Some("query") => variables.values(&text(&variable["query"], "query"), shown, ask),
                 Some("custom") => text(variable, "query").split(',').map(str::to_owned).collect(),
-                Some("textbox") => vec![text(variable, "query")],
+                Some("textbox") => vec![match chosen {
+                    Chosen::Typed(words) => words.to_owned(),
+                    Chosen::All | Chosen::First => text(variable, "query"),
+                }],
                 _ => continue,
             };
             variables.0.push((name, written(variable, &values, chosen)));
@@ -70,7 +75,7 @@ fn written(variable: &Value, values: &[String], chosen: Chosen) -> String {
         let value = values.first().map_or("", String::as_str);
         return value.replace('\\', "\\\\").replace('\'', "\\'");
     }
-    let all = chosen == Chosen::All && variable["includeAll"] == true;
+    let all = chosen != Chosen::First && variable["includeAll"] == true;
     if let (true, Some(all)) = (all, variable["allValue"].as_str()) {
         return all.to_owned();
     }

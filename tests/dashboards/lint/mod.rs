@@ -138,6 +138,11 @@ fn every_rule_sees_the_mistake_it_is_for() {
             "/panels/1/targets/0/expr",
             json!(target("rate(netkestrel_ping_rtt_seconds{@}[$__rate_interval])")),
         ),
+        (
+            "colors",
+            "/panels/1/fieldConfig/defaults/thresholds/steps/0/color",
+            json!("gray"),
+        ),
     ];
     for (rule, place, wrong) in &rows {
         let mut bad = good.clone();

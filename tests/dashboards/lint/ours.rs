@@ -25,6 +25,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("variables", variables_are_used_and_defined),
     ("links", links),
     ("metrics", metrics),
+    ("colors", colors),
 ];
 
 /// Panels that every Grafana has.
@@ -232,6 +233,38 @@ fn metrics(board: &Value) -> Vec<String> {
         .map(|one| one.metric)
         .filter(|metric| !exported.contains(metric))
         .collect()
+}
+
+/// Colours of Grafana's palette, or written out: names of CSS break some panels.
+fn colors(board: &Value) -> Vec<String> {
+    let hues = ["red", "orange", "yellow", "green", "blue", "purple"];
+    let shades = ["dark-", "semi-dark-", "light-", "super-light-"];
+    let known = |color: &str| {
+        let hue = shades
+            .iter()
+            .find_map(|shade| color.strip_prefix(shade))
+            .unwrap_or(color);
+        hues.contains(&hue) || color.starts_with('#') || color.starts_with("rgba(")
+    };
+    let mut found = Vec::new();
+    named(board, &["color", "fixedColor", "iconColor"], &mut found);
+    found.retain(|color| !known(color));
+    found
+}
+
+/// Texts under these keys, at any depth.
+fn named(value: &Value, keys: &[&str], found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let text = value.as_str().filter(|_| keys.contains(&key.as_str()));
+                found.extend(text.map(str::to_owned));
+                named(value, keys, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| named(item, keys, found)),
+        _ => {}
+    }
 }
 
 fn either(fine: bool, complaint: String) -> Vec<String> {
