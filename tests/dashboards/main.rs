@@ -9,6 +9,7 @@ mod lint;
 mod names;
 mod panel;
 mod promql;
+mod provisioning;
 mod query;
 mod source;
 

@@ -20,9 +20,10 @@ const ADDED: &[&str] = &[
 /// Words of that form in the texts that are no metrics, and what they are.
 const OTHER: &[(&str, &str)] = &[];
 
-/// Names of all series that a scrape gives, in the classic form of histograms.
+/// Names of all series that a scrape gives, in the classic form of histograms, and of those that rules record.
 pub(crate) fn exported() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = ADDED.iter().map(|name| (*name).to_owned()).collect();
+    names.extend(ruled("record"));
     for desc in app::catalogue() {
         match desc.kind {
             Kind::Histogram(_) => {
@@ -40,6 +41,7 @@ pub(crate) fn exported() -> BTreeSet<String> {
 fn every_metric_that_is_named_exists() {
     let mut known = exported();
     known.extend(app::catalogue().iter().map(|desc| desc.name.to_owned()));
+    known.extend(ruled("alert"));
     known.extend(OTHER.iter().map(|(word, _)| (*word).to_owned()));
     let mut unknown = Vec::new();
     for file in texts() {
@@ -56,13 +58,31 @@ fn every_metric_that_is_named_exists() {
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));
 }
 
-/// Words that look like one of our metrics. With a colon in it, it is the name of a recorded series, which the tests of
-/// the rules know.
+/// Names in the rule files, of what they `record` or of what they `alert`.
+fn ruled(key: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    collect(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("prometheus"),
+        &mut files,
+    );
+    let name = |line: &str| {
+        let line = line.trim_start_matches([' ', '-']);
+        let name = line.strip_prefix(key)?.strip_prefix(": ")?;
+        Some(name.trim().to_owned())
+    };
+    let of = |file| {
+        let text = fs::read_to_string(file).expect("readable");
+        text.lines().filter_map(name).collect::<Vec<_>>()
+    };
+    files.into_iter().flat_map(of).collect()
+}
+
+/// Words that look like one of our metrics, or with colons in it like a series that is recorded of one.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     text.split(move |c| !part(c))
-        .filter(|word| word.starts_with("netkestrel_") && !word.trim_end_matches(':').contains(':'))
         .map(|word| word.trim_end_matches(':'))
+        .filter(|word| word.starts_with("netkestrel_") || word.contains(":netkestrel_"))
 }
 
 /// Dashboards, rules and documentation. The sources of dashboards leave parts of names open; what is made of them does
@@ -95,11 +115,15 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn words_are_found_as_they_are_written() {
-    let text =
-        "`netkestrel_load1{x=\"1\"}`, netkestrel_up: 3 netkestrel:load:mean5m netkestrel_network_* other_up";
+    let text = "`netkestrel_load1{x=\"1\"}`, netkestrel_up: 3 instance:netkestrel_load1:avg5m netkestrel_network_* netkestrel:10980 other_up";
     let found: Vec<&str> = words(text).collect();
     assert_eq!(
         found,
-        ["netkestrel_load1", "netkestrel_up", "netkestrel_network_"]
+        [
+            "netkestrel_load1",
+            "netkestrel_up",
+            "instance:netkestrel_load1:avg5m",
+            "netkestrel_network_"
+        ]
     );
 }

@@ -1,6 +1,6 @@
 //! What a query selects: each selector with its matchers, its range, and the functions around it.
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 use promql_parser::parser::{Expr, VectorSelector, parse};
 
@@ -10,7 +10,7 @@ pub(crate) const RATE_INTERVAL: Duration = Duration::from_secs(1237);
 pub(crate) const RANGE: Duration = Duration::from_secs(4327);
 
 /// A selector of a query.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Selection {
     /// Name of the metric; empty without one.
     pub(crate) metric: String,
@@ -27,6 +27,16 @@ pub(crate) struct Selection {
 /// # Errors
 /// When it is no PromQL.
 pub(crate) fn selections(query: &str) -> Result<Vec<Selection>, String> {
+    type Known = HashMap<String, Result<Vec<Selection>, String>>;
+    // Each rule asks for each query, and the parser is slow.
+    thread_local! { static KNOWN: RefCell<Known> = RefCell::default(); }
+    KNOWN.with_borrow_mut(|known| {
+        let found = known.entry(query.to_owned());
+        found.or_insert_with(|| read(query)).clone()
+    })
+}
+
+fn read(query: &str) -> Result<Vec<Selection>, String> {
     let seconds = |time: Duration| format!("{}s", time.as_secs());
     let plain = query
         .replace("$__rate_interval", &seconds(RATE_INTERVAL))

@@ -17,7 +17,7 @@ use super::{
     panels::{Answer, Chosen, Shown, answers},
     support::{
         fakes::{mail_server, web_server},
-        netkestrel::{Place, Setup},
+        netkestrel::{Netkestrel, Place, Setup},
         prometheus::{Job, Prometheus},
         requirement::{Need, can_run, servers},
         traffic::unix_time,
@@ -64,13 +64,17 @@ fn every_query_of_every_dashboard_has_an_answer() {
     let mortal = TcpListener::bind("127.0.0.1:0").unwrap();
     let setup = setup(sysfs.path(), mortal.local_addr().unwrap());
     let netkestrel = setup.start();
-    let job = Job {
-        name: "netkestrel",
-        target: netkestrel.client.address(),
+    // Queries have to bear a second host that knows nothing of devices.
+    let other_setup = Setup::new(Place::Here, "collectors: {devices: {enabled: false}}\n");
+    let other = other_setup.start();
+    let job = |name, of: &Netkestrel| Job {
+        name,
+        target: of.client.address(),
     };
+    let jobs = [job("netkestrel", &netkestrel), job("other", &other)];
     let server = servers().into_iter().next().expect("asked for before");
-    let past = |data: &Path| remember(&server, &job, data);
-    let mut prometheus = Prometheus::start_filled(&server, &[job], past);
+    let past = |data: &Path| remember(&server, &jobs[0], data);
+    let mut prometheus = Prometheus::start_filled(&server, &jobs, past);
     prometheus.wait_for("count(count_over_time(netkestrel_device_up[1m]) >= 8) == 2");
     prometheus.wait_for("sum(increase(netkestrel_collector_runs_total{collector=\"devices\"}[1m])) > 2");
 

@@ -2,7 +2,7 @@
 
 mod grafana;
 mod ours;
-mod read;
+pub(crate) mod read;
 
 use serde_json::{Value, json};
 
