@@ -80,6 +80,14 @@ pub(crate) fn matched((id, options): (&str, String), properties: Map<String, Val
     (!list.is_empty()).then(|| json!({"matcher": {"id": id, "options": options}, "properties": list}))
 }
 
+/// A cell without a value is empty: the sentence for no data is for a table without rows.
+pub(crate) fn empty_cells() -> Value {
+    json!({
+        "matcher": {"id": "byRegexp", "options": "/.*/"},
+        "properties": [{"id": "noValue", "value": ""}]
+    })
+}
+
 /// Dashed lines for the limits of rules, in the colours of their severities.
 pub(crate) fn limits() -> impl Iterator<Item = Value> {
     LIMITS.into_iter().map(|(severity, color)| {

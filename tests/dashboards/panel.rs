@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     board::datasource,
-    field::{defaults, limits, matched, properties},
+    field::{defaults, empty_cells, limits, matched, properties},
     query::expand,
     source::{Kind, Panel, Query, Shared},
 };
@@ -97,6 +97,9 @@ fn targets(panel: &Panel, shared: &Shared) -> Vec<Value> {
 
 fn overrides(panel: &Panel, shared: &Shared) -> Vec<Value> {
     let mut overrides = Vec::new();
+    if panel.kind == Kind::Table {
+        overrides.push(empty_cells());
+    }
     for (index, query) in panel.queries.iter().enumerate() {
         let matcher = match panel.kind {
             Kind::Table => ("byName", query.name.clone()),

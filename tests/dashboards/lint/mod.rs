@@ -118,6 +118,11 @@ fn every_rule_sees_the_mistake_it_is_for() {
             "/panels/1/fieldConfig/defaults/noValue",
             json!("none"),
         ),
+        (
+            "empty-cells",
+            "/panels/0/fieldConfig/overrides/0/properties/0/value",
+            json!("none"),
+        ),
         ("ref-ids", "/panels/1/targets/1/refId", json!("A")),
         ("sources", "/panels/1/targets/0/datasource/uid", json!("x")),
         (

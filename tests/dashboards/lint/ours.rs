@@ -20,6 +20,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("grid", grid),
     ("panel-types", panel_types),
     ("no-value", no_value),
+    ("empty-cells", empty_cells),
     ("ref-ids", ref_ids),
     ("sources", sources),
     ("variables", variables_are_used_and_defined),
@@ -131,6 +132,18 @@ fn no_value(board: &Value) -> Vec<String> {
         words.split(' ').count() >= 3 && words.ends_with(['.', '?'])
     };
     let wrong = panels(board).into_iter().filter(|panel| !sentence(panel));
+    wrong.map(|panel| text(&panel["title"])).collect()
+}
+
+/// In a table that sentence would stand in every cell without a value.
+fn empty_cells(board: &Value) -> Vec<String> {
+    let filled = |panel: &Value| {
+        let first = &panel["fieldConfig"]["overrides"][0];
+        let all = first["matcher"]["options"] == "/.*/";
+        panel["type"] == "table"
+            && !(all && first["properties"][0]["id"] == "noValue" && first["properties"][0]["value"] == "")
+    };
+    let wrong = panels(board).into_iter().filter(|panel| filled(panel));
     wrong.map(|panel| text(&panel["title"])).collect()
 }
 
