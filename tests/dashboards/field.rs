@@ -114,7 +114,6 @@ fn color_mode(panel: &Panel) -> &'static str {
 fn neutral(kind: Kind) -> &'static str {
     match kind {
         Kind::Stat | Kind::Bars => "blue",
-        Kind::Table => "green",
         _ => "green",
     }
 }

@@ -81,7 +81,7 @@ fn targets(panel: &Panel, shared: &Shared) -> Vec<Value> {
         })
     };
     let own = panel.queries.iter().enumerate();
-    let own = own.map(|(index, query)| target(letter(index), &expand(&query.query, shared), &query.name));
+    let own = own.map(|(index, query)| target(letter(index), &expand(&query.text, shared), &query.name));
     let limits = panel.limits.iter().enumerate().map(|(index, (signal, factor))| {
         let series = format!("netkestrel_rule_threshold{{@,signal=\"{signal}\"}}");
         let scaled = if (factor - 1.0).abs() < f64::EPSILON {

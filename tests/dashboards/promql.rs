@@ -25,7 +25,7 @@ pub(crate) struct Selection {
 /// All selectors of a query with Grafana's variables in it.
 ///
 /// # Errors
-/// When it is no PromQL.
+/// When it is no query.
 pub(crate) fn selections(query: &str) -> Result<Vec<Selection>, String> {
     type Known = HashMap<String, Result<Vec<Selection>, String>>;
     // Each rule asks for each query, and the parser is slow.

@@ -1,7 +1,11 @@
 //! The readable sources of the dashboards, `grafana/source/*.yml`: one file per board, and `shared.yml` for what they
 //! have in common. Unknown keys are errors, so that a misspelt one does not pass as a default.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -152,7 +156,8 @@ pub(crate) enum Kind {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Query {
-    pub(crate) query: String,
+    #[serde(rename = "query")]
+    pub(crate) text: String,
     /// Name of its series, with `{{label}}` for labels. In a table: title of its column, which is not shown when empty.
     pub(crate) name: String,
     #[serde(default)]
@@ -214,6 +219,10 @@ pub(crate) fn shared() -> Shared {
 /// All boards, each with the name of its file without the ending.
 pub(crate) fn boards() -> Vec<(String, Board)> {
     let entries = fs::read_dir(folder().join("source")).expect("grafana/source is readable");
+    let is_board = |name: &String| {
+        let ending = Path::new(name).extension();
+        ending.is_some_and(|ending| ending == "yml") && name != "shared.yml"
+    };
     let mut names: Vec<String> = entries
         .map(|entry| {
             entry
@@ -222,7 +231,7 @@ pub(crate) fn boards() -> Vec<(String, Board)> {
                 .to_string_lossy()
                 .into_owned()
         })
-        .filter(|name| name.ends_with(".yml") && name != "shared.yml")
+        .filter(is_board)
         .collect();
     names.sort();
     let board = |name: String| {

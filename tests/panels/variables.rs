@@ -91,7 +91,7 @@ fn written(variable: &Value, values: &[String], chosen: Chosen) -> String {
     }
 }
 
-/// A value as a regular expression inside a string of PromQL.
+/// A value as a regular expression inside a string of a query.
 fn pattern(value: &str) -> String {
     let escaped = |c: char| match c {
         '\\' => "\\\\\\\\".to_owned(),
