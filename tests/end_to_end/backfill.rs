@@ -90,7 +90,8 @@ fn remember(setup: &Setup) {
     fs::write(folder.join("system.jsonl"), lines).unwrap();
 }
 
-fn make_blocks(server: &Path, file: &Path, data: &Path) -> Output {
+/// Lets promtool make blocks of a file in OpenMetrics.
+pub(super) fn make_blocks(server: &Path, file: &Path, data: &Path) -> Output {
     let mut promtool = Command::new(server.join("promtool"));
     promtool.args(["tsdb", "create-blocks-from", "openmetrics"]);
     promtool.arg(file).arg(data).output().unwrap()

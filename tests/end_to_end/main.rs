@@ -8,6 +8,9 @@
     reason = "a test fails by panicking, and its support code does so for it"
 )]
 
+#[cfg(target_os = "linux")]
+#[path = "../panels/mod.rs"]
+mod panels;
 #[path = "../requirement/mod.rs"]
 mod requirement;
 mod support;
@@ -17,6 +20,8 @@ mod requests;
 mod serving;
 mod settings;
 
+#[cfg(target_os = "linux")]
+mod dashboards;
 #[cfg(target_os = "linux")]
 mod hostile_names;
 #[cfg(target_os = "linux")]

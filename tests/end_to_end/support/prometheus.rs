@@ -105,6 +105,13 @@ impl Prometheus {
         }
     }
 
+    /// Status and body of the answer to a GET.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.client.get(path);
+        (answer.status, answer.text().to_owned())
+    }
+
     /// Result of an instant query.
     pub(crate) fn query(&self, query: &str) -> Vec<Value> {
         query_at(&self.client, query)
