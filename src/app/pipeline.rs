@@ -45,6 +45,8 @@ pub(super) struct Pipeline {
     pub(super) recorder: Recorder,
     pub(super) outbox: OutboxHandle,
     pub(super) published: Arc<ArcSwap<Published>>,
+    /// Counted up once more is published than numbers.
+    pub(super) changes: watch::Sender<u64>,
     pub(super) clock: Clock,
     /// Which revision of the alerts was saved last.
     pub(super) saved: Option<u64>,
@@ -74,9 +76,10 @@ pub(super) struct Inputs {
 impl Pipeline {
     /// Works until `stop`, then takes in what is still waiting.
     pub(super) async fn run(mut self, mut inputs: Inputs) {
+        self.publish();
+        self.changes.send_modify(|changes| *changes += 1);
         // What a former life did not get to hand over.
         self.hand_over().await;
-        self.publish();
         loop {
             let due = self.due();
             tokio::select! {
@@ -186,11 +189,15 @@ impl Pipeline {
             self.recorder.transition(transition);
         }
         self.save();
+        // Before notices are handed over: Alertmanager is to know an alert before it is asked about it.
+        self.publish();
+        if !outcome.transitions.is_empty() {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
         let is_due = self.offer_again.is_some_and(|at| at <= Instant::now());
         if is_due || !outcome.notices.is_empty() {
             self.hand_over().await;
         }
-        self.publish();
     }
 
     /// Offers the outbox everything that it has not taken durably yet; it knows what it was offered before.

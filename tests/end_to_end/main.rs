@@ -18,6 +18,8 @@ mod serving;
 mod settings;
 
 #[cfg(target_os = "linux")]
+mod alertmanager;
+#[cfg(target_os = "linux")]
 mod hostile_names;
 #[cfg(target_os = "linux")]
 mod mails;
