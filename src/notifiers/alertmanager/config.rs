@@ -13,6 +13,8 @@ use crate::{
 
 /// Alerts that are sent again less often than this would be over for Alertmanager in between, were it to restart.
 const LONGEST_RESEND: HumanDuration = HumanDuration::secs(60 * 60);
+/// More peers than any cluster has; each may keep a thread busy while it does not answer.
+const MOST_PEERS: usize = 8;
 /// A call that takes longer does nobody any good.
 const LONGEST_TIMEOUT: HumanDuration = HumanDuration::secs(60);
 
@@ -21,7 +23,6 @@ const LONGEST_TIMEOUT: HumanDuration = HumanDuration::secs(60);
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Addresses of every peer of the cluster, such as `http://alertmanager:9093`; empty means none.
-    #[schemars(length(max = 16))]
     pub urls: Vec<String>,
     /// Account for basic authentication; empty means without.
     pub user: String,
@@ -64,6 +65,13 @@ impl Default for Config {
 impl Section for Config {
     fn validate(&self, problems: &mut Problems) {
         url::validate_list(&self.urls, problems);
+        if self.urls.len() > MOST_PEERS {
+            let given = self.urls.len();
+            problems.push(
+                "urls",
+                format_args!("given {given} addresses; accepted: at most {MOST_PEERS}"),
+            );
+        }
         self.validate_login(problems);
         for (key, given, longest) in [
             ("timeout", self.timeout, LONGEST_TIMEOUT),

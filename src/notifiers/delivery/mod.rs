@@ -438,3 +438,6 @@ fn panicked(error: &JoinError, messages: usize) -> Result<(), Failure> {
 #[cfg(test)]
 #[path = "delivery_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod gate_tests;
