@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use super::{
     mails::{Site, all_up, subjects},
     support::{
-        alertmanager::Alertmanager,
+        alertmanager::{Alertmanager, amtool},
         mail::Mailbox,
         namespace::Namespace,
         netkestrel::{Netkestrel, Place, Setup},
@@ -115,6 +116,47 @@ fn the_end_of_what_nobody_was_told_of_is_told_to_nobody() {
     });
     netkestrel.process.watch_for(Duration::from_secs(2));
     assert_eq!(subjects(&mailbox.mails()), [""; 0]);
+}
+
+#[test]
+fn the_shipped_configuration_and_its_mails_are_right() {
+    let name = "the_shipped_configuration_and_its_mails_are_right";
+    if !can_run(name, &[Need::Alertmanager]) {
+        return;
+    }
+    amtool(&["check-config", "alertmanager/alertmanager.yml"]);
+    let labels = json!({"alertname": "NetKestrelDown", "instance": "web1", "severity": "critical"});
+    let mail = json!({
+        "receiver": "mail", "status": "firing", "groupLabels": labels, "commonLabels": labels,
+        "commonAnnotations": {}, "externalURL": "http://127.0.0.1:9093",
+        "alerts": [{
+            "status": "firing", "labels": labels, "generatorURL": "http://127.0.0.1:9090/graph",
+            "startsAt": "2026-03-01T14:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
+            "annotations": {"summary": "NetKestrel is down", "description": "Not scraped for <2 min>."},
+        }],
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), mail.to_string()).unwrap();
+    let data = format!("--template.data={}", file.path().display());
+    let render = |template: &str, kind: &str| {
+        let text = format!("--template.text={{{{ template \"netkestrel.{template}\" . }}}}");
+        let glob = "--template.glob=alertmanager/templates/*.tmpl";
+        amtool(&["template", "render", glob, &text, &data, kind])
+    };
+    assert_eq!(
+        render("subject", "--template.type=text"),
+        "[CRITICAL] NetKestrel is down (web1)"
+    );
+    let text = render("text", "--template.type=text");
+    assert!(
+        text.contains("NetKestrelDown on web1: since 2026-03-01 14:00 UTC"),
+        "{text}"
+    );
+    let html = render("html", "--template.type=html");
+    assert!(
+        html.contains("Not scraped for &lt;2 min&gt;.") && !html.contains("Zgotmpl"),
+        "{html}"
+    );
 }
 
 /// A rule that fires with the first reading.

@@ -96,7 +96,7 @@ impl Server {
     }
 }
 
-const SUPPRESSED: &str = r#"[{"labels":{"alertname":"cpu","instance":"web1","origin":"netkestrel"},
+const SUPPRESSED: &str = r#"[{"labels":{"alertname":"cpu","severity":"high","instance":"web1","origin":"netkestrel"},
     "status":{"state":"suppressed","silencedBy":["x"],"inhibitedBy":[]},"annotations":{},"fingerprint":"1"}]"#;
 
 fn read(stream: &TcpStream) -> Call {
@@ -223,6 +223,13 @@ async fn one_living_peer_that_suppresses_is_enough() {
     let mut other = alert();
     (other.id, other.rule) = ("b".into(), "memory".into());
     assert_eq!(site.asks(&[other]).await, 0);
+    // The severity before, for a peer whose clock is behind.
+    let mut risen = alert();
+    risen.severity = Severity::Critical;
+    site.fires(&[risen]);
+    assert_eq!(site.asks(&[alert()]).await, 0, "as it stands now");
+    site.fires(&[alert()]);
+    assert_eq!(site.asks(&[alert()]).await, 1);
     suppresses.plays(Play::Calm);
     assert_eq!(site.asks(&[alert()]).await, 0);
 }

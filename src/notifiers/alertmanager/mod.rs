@@ -14,7 +14,7 @@ mod peer;
 mod tests;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -39,6 +39,7 @@ use super::{Asking, Failure, Gate, Outbox, Reason, metrics::Metrics};
 use crate::{
     alerts::{Alert, AlertId},
     clock::Clock,
+    rules::Severity,
 };
 
 /// Tells how alerts stand.
@@ -155,9 +156,14 @@ impl Alertmanagers {
         let answers = join_all(questions).await;
         self.learn(&answers);
         let suppressed: Suppressed = answers.into_iter().flatten().flatten().collect();
+        // How they stand now: what waited for delivery may have become graver or milder. A peer whose clock is behind
+        // still has the severity before, perhaps inhibited by the present one.
+        let firing = self.standing.firing().into_iter();
+        let present: HashMap<AlertId, Severity> = firing.map(|alert| (alert.id, alert.severity)).collect();
         let is_suppressed = |alert: &Alert| {
-            let key = (alert.rule.to_string(), alert.subject.to_string());
-            suppressed.contains(&key)
+            let severity = present.get(&alert.id).unwrap_or(&alert.severity).name();
+            let (rule, subject) = (alert.rule.to_string(), alert.subject.to_string());
+            suppressed.contains(&(rule, subject, severity.to_owned()))
         };
         let of = alerts.into_iter().filter(is_suppressed);
         of.map(|alert| alert.id).collect()

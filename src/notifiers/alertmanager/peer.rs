@@ -48,8 +48,8 @@ pub(super) struct Progress {
     pub(super) is_away: bool,
 }
 
-/// Rule and subject of an alert that an Alertmanager suppresses.
-pub(super) type Suppressed = HashSet<(String, String)>;
+/// Rule, subject and severity of an alert that an Alertmanager suppresses.
+pub(super) type Suppressed = HashSet<(String, String, String)>;
 
 /// An alert as `GET /api/v2/alerts` tells it.
 #[derive(Debug, Deserialize)]
@@ -64,6 +64,8 @@ struct ToldLabels {
     alertname: String,
     #[serde(default)]
     subject: String,
+    #[serde(default)]
+    severity: String,
     #[serde(default)]
     instance: String,
     #[serde(default)]
@@ -170,7 +172,13 @@ impl Peer {
         };
         let ours = told.into_iter().filter(is_ours);
         Ok(ours
-            .map(|alert| (alert.labels.alertname, alert.labels.subject))
+            .map(|alert| {
+                (
+                    alert.labels.alertname,
+                    alert.labels.subject,
+                    alert.labels.severity,
+                )
+            })
             .collect())
     }
 

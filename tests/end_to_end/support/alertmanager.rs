@@ -91,21 +91,34 @@ impl Alertmanager {
     }
 
     fn amtool(&self, words: &[&str]) -> String {
-        let output = Command::new("ip")
+        let mut command = Command::new("ip");
+        command
             .args(["netns", "exec", &self.namespace])
             .arg(program("amtool"))
             .arg(format!("--alertmanager.url=http://{}", self.client.address()))
-            .args(words)
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            output.status.success(),
-            "amtool {words:?}: {text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        text.trim().to_owned()
+            .args(words);
+        output(&mut command)
     }
+}
+
+/// What amtool says in the project's folder.
+///
+/// # Panics
+/// When it fails.
+pub(crate) fn amtool(words: &[&str]) -> String {
+    let mut command = Command::new(program("amtool"));
+    output(command.args(words).current_dir(env!("CARGO_MANIFEST_DIR")))
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text.trim().to_owned()
 }
 
 fn program(name: &str) -> PathBuf {
