@@ -21,10 +21,6 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-pub use self::{
-    gate::{Asking, Gate},
-    handle::OutboxHandle,
-};
 use self::{
     flood::{Due, Manner},
     gate::{Sifted, sift},
@@ -32,6 +28,10 @@ use self::{
     handle::Command,
     lane::{Lane, Results, complete, longest},
     parcel::{Parcel, Pile, piles},
+};
+pub use self::{
+    gate::{Asking, Gate},
+    handle::OutboxHandle,
 };
 use super::{
     Failure, Message, Notifier, Reason,
