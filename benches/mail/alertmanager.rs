@@ -16,17 +16,17 @@ use crate::measure::{Result, pause};
 
 const PROGRAM: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/target/servers/peers/root/usr/bin/prometheus-alertmanager"
+    "/target/servers/alertmanager/alertmanager"
 );
-const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/peers");
+const FETCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/fetch-servers");
 const START_UP: Duration = Duration::from_secs(20);
 
 /// Obtains it and prints its version.
 pub(crate) fn obtain() -> Result<()> {
-    if Command::new(PEERS).arg("alertmanager").status()?.success() {
+    if Command::new(FETCH).arg("alertmanager").status()?.success() {
         Ok(())
     } else {
-        Err("scripts/peers did not obtain Alertmanager".into())
+        Err("scripts/fetch-servers did not obtain Alertmanager".into())
     }
 }
 

@@ -50,6 +50,16 @@ const SUPPRESSED: Desc = Desc {
 /// Metrics of this stage.
 pub const METRICS: &[&Desc] = &[&FIRING, &STATE, &ACTIVE_SINCE, &FIRED, &RESOLVED, &SUPPRESSED];
 
+/// Adds to the families of this stage what Alertmanager held back, which only delivery knows.
+pub fn held_by_alertmanager(families: &mut [Family], count: u64) {
+    for family in families
+        .iter_mut()
+        .filter(|family| family.desc.name == SUPPRESSED.name)
+    {
+        family.push([SmolStr::new_static("alertmanager")], count as f64);
+    }
+}
+
 /// Counts since the start of the program.
 #[derive(Debug, Default)]
 pub(super) struct Counts {

@@ -24,7 +24,7 @@ pub use self::{
     engine::{Engine, InForce, Outcome},
     error::Error,
     matcher::{Matcher, Patterns},
-    metrics::METRICS,
+    metrics::{METRICS, held_by_alertmanager},
     notice::{Audience, News, Notice, Transition},
     silence::Silence,
     store::{Saved, Store},

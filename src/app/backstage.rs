@@ -27,7 +27,10 @@ use crate::{
     config::Config,
     durable::{self, Disk, Lock},
     history::{self, Stream},
-    notifiers::{self, Delivery, Limits, Outbox, OutboxHandle, Sender, Setting},
+    notifiers::{
+        self, Alertmanagers, Delivery, Limits, Outbox, OutboxHandle, Sender, Setting,
+        alertmanager::{Identity, Place},
+    },
     rules::{self, Rule},
 };
 
@@ -52,6 +55,7 @@ pub(super) struct Backstage {
 /// What builds notifiers from a configuration, at the start and at each reload.
 pub(super) struct Correspondence {
     host: String,
+    alertmanagers: Arc<Alertmanagers>,
     surroundings: Arc<dyn notifiers::Surroundings>,
     clock: Clock,
 }
@@ -69,6 +73,28 @@ impl Correspondence {
             surroundings: Arc::clone(&self.surroundings),
             clock: self.clock,
         })
+    }
+
+    /// Pushes to the Alertmanagers that a configuration names from now on.
+    fn apply_alertmanagers(&self, config: &Config) {
+        let settings = &config.notifiers.alertmanager;
+        self.alertmanagers.apply(settings, self.identity(config));
+    }
+
+    fn identity(&self, config: &Config) -> Identity {
+        let targets = config.collectors.devices.targets.iter();
+        let places = targets.map(|target| {
+            let place = Place {
+                group: target.group.clone(),
+                parent: target.parents.first().cloned().unwrap_or_default(),
+            };
+            (target.display_name().to_owned(), place)
+        });
+        Identity {
+            instance: self.host.clone(),
+            external_url: config.external_url.clone(),
+            places: places.collect(),
+        }
     }
 
     /// Hands delivery new notifiers after each reload, until `stop`.
@@ -90,6 +116,10 @@ impl Correspondence {
                     // Notifiers that are replaced forget that a server asked for patience.
                     if concerns(&now) != concerns(&before) {
                         outbox.replace_notifiers(self.notifiers(&now)).await;
+                    }
+                    let settings = |config: &Config| config.notifiers.alertmanager.clone();
+                    if settings(&now) != settings(&before) || self.identity(&now) != self.identity(&before) {
+                        self.apply_alertmanagers(&now);
                     }
                     before = now;
                 }
@@ -139,8 +169,13 @@ impl Backstage {
     /// What these stages tell of themselves.
     pub(super) fn families(&self) -> Vec<OwnFamilies> {
         let (published, outbox) = (Arc::clone(&self.desk.published), self.outbox.clone());
+        let counted = outbox.clone();
         let mut own: Vec<OwnFamilies> = vec![
-            Box::new(move || published.load().families.clone()),
+            Box::new(move || {
+                let mut families = published.load().families.clone();
+                alerts::held_by_alertmanager(&mut families, counted.suppressed());
+                families
+            }),
             Box::new(move || outbox.families()),
         ];
         if let Some(history) = self.history.clone() {
@@ -175,8 +210,17 @@ impl Backstage {
             Some(folder) => Outbox::open(&disk, &folder.join("outbox.jsonl"), Limits::default(), now),
             None => Outbox::in_memory(Limits::default()),
         };
+        let (sender, orders) = mpsc::channel(ORDERS);
+        let front = Desk {
+            published: Arc::default(),
+            orders: sender,
+        };
+        let changes = watch::Sender::new(0);
+        let standing = Arc::new(front.clone());
+        let alertmanagers = Alertmanagers::new(standing, changes.subscribe(), &outbox, clock);
         let correspondence = Correspondence {
             host: host.to_owned(),
+            alertmanagers: Arc::new(alertmanagers),
             surroundings: Arc::new(Surroundings {
                 set: Arc::clone(set),
                 rules: Arc::clone(&in_force),
@@ -185,12 +229,10 @@ impl Backstage {
             }),
             clock,
         };
+        correspondence.apply_alertmanagers(config);
+        let gate = Arc::clone(&correspondence.alertmanagers);
         let (delivery, outbox) = Delivery::new(outbox, correspondence.notifiers(config), clock);
-        let (sender, orders) = mpsc::channel(ORDERS);
-        let front = Desk {
-            published: Arc::default(),
-            orders: sender,
-        };
+        let delivery = delivery.asking(gate);
         let recorder = Recorder::start(history.clone());
         ended
             .transitions
@@ -203,6 +245,7 @@ impl Backstage {
             keeper: Keeper::new(state, outbox.clone()),
             recorder,
             published: Arc::clone(&front.published),
+            changes,
             clock,
             unanswered: Vec::new(),
         };

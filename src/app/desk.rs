@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     alerts::Alert,
+    notifiers,
     sample::Family,
     web::{self, CarryingOut, Order, Refusal},
 };
@@ -32,6 +33,17 @@ pub(super) struct Request {
 pub(super) struct Desk {
     pub(super) published: Arc<ArcSwap<Published>>,
     pub(super) orders: mpsc::Sender<Request>,
+}
+
+impl notifiers::alertmanager::Standing for Desk {
+    fn firing(&self) -> Vec<Alert> {
+        let published = self.published.load();
+        let firing = published
+            .alerts
+            .iter()
+            .filter(|alert| alert.fired_at.is_some() && alert.resolved_at.is_none());
+        firing.cloned().collect()
+    }
 }
 
 impl web::Desk for Desk {

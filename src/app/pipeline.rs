@@ -51,6 +51,8 @@ pub(super) struct Pipeline {
     pub(super) keeper: Keeper,
     pub(super) recorder: Recorder,
     pub(super) published: Arc<ArcSwap<Published>>,
+    /// Counted up once more is published than numbers.
+    pub(super) changes: watch::Sender<u64>,
     pub(super) clock: Clock,
     /// Orders that were carried out, and are answered when what came of them is kept.
     pub(super) unanswered: Vec<Unanswered>,
@@ -76,9 +78,10 @@ pub(super) struct Inputs {
 impl Pipeline {
     /// Works until `stop`, then takes in what is still waiting.
     pub(super) async fn run(mut self, mut inputs: Inputs) {
+        self.publish();
+        self.changes.send_modify(|changes| *changes += 1);
         // What a former life did not get to hand over.
         self.keeper.begin(&self.alerts, true);
-        self.publish();
         let mut news = Vec::new();
         loop {
             let due = self.due();
@@ -227,8 +230,12 @@ impl Pipeline {
             );
             self.recorder.transition(transition);
         }
-        self.keeper.begin(&self.alerts, !outcome.notices.is_empty());
+        // Before notices are handed over: Alertmanager is to know an alert before it is asked about it.
         self.publish();
+        if !outcome.transitions.is_empty() {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+        self.keeper.begin(&self.alerts, !outcome.notices.is_empty());
     }
 
     /// Goes on after a turn of the keeper. What failed is tried again with the next change, or the next look at the

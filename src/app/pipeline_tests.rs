@@ -84,6 +84,7 @@ fn start(disk: &Arc<Hanging>, outbox: OutboxHandle) -> Running {
         keeper: Keeper::new(Some(store), outbox),
         recorder: Recorder::start(None),
         published: Arc::clone(&published),
+        changes: watch::Sender::new(0),
         clock,
         unanswered: Vec::new(),
     };

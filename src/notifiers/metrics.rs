@@ -73,6 +73,13 @@ const LAST_SUCCESS: Desc = Desc {
     help: "Unix time of the last delivered notification.",
 };
 
+const NOT_ANSWERED: Desc = Desc {
+    name: "netkestrel_alertmanager_query_failures_total",
+    kind: Kind::Counter,
+    labels: &[],
+    help: "Times an Alertmanager did not say whether it suppresses an alert; the notification then goes out.",
+};
+
 /// Metrics about delivery.
 pub const METRICS: &[&Desc] = &[
     &TOTAL,
@@ -84,6 +91,7 @@ pub const METRICS: &[&Desc] = &[
     &QUEUE_WRITE_FAILURES,
     &DROPPED,
     &LAST_SUCCESS,
+    &NOT_ANSWERED,
 ];
 
 /// Reads one number of an integration; `None` is no series.
@@ -100,6 +108,8 @@ pub(super) struct Metrics {
 struct Counts {
     waiting: usize,
     write_failures: u64,
+    withheld: u64,
+    not_answered: u64,
     of: HashMap<&'static str, Integration>,
 }
 
@@ -148,6 +158,21 @@ impl Metrics {
         self.lock().write_failures += 1;
     }
 
+    /// So many were not told, as an Alertmanager suppresses the alert.
+    pub(super) fn withheld(&self, notifications: usize) {
+        self.lock().withheld += notifications as u64;
+    }
+
+    /// So many Alertmanagers did not say whether they suppress an alert.
+    pub(super) fn not_answered(&self, times: usize) {
+        self.lock().not_answered += times as u64;
+    }
+
+    /// How many were not told, as an Alertmanager suppresses the alert.
+    pub(super) fn suppressed(&self) -> u64 {
+        self.lock().withheld
+    }
+
     /// A message is tried for the first time.
     pub(super) fn attempted(&self, integration: &str) {
         self.with(integration, |of| of.attempted += 1);
@@ -185,6 +210,7 @@ impl Metrics {
             Family::single(&QUEUE_LENGTH, counts.waiting as f64),
             Family::single(&QUEUE_CAPACITY, self.capacity as f64),
             Family::single(&QUEUE_WRITE_FAILURES, counts.write_failures as f64),
+            Family::single(&NOT_ANSWERED, counts.not_answered as f64),
         ];
         let each: [(&'static Desc, Number); 4] = [
             (&TOTAL, |of| Some(of.attempted as f64)),

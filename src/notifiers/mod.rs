@@ -1,5 +1,5 @@
-//! Where alerts are told: mail and webhooks today, Alertmanager later. A persistent outbox feeds delivery, which
-//! alone decides when to try again; each notifier only sends.
+//! Where alerts are told: mail, webhooks and Alertmanager. A persistent outbox feeds delivery, which alone decides when
+//! to try again; each notifier only sends. Alertmanager is told how alerts stand, and asked before anyone else is told.
 //!
 //! Adding one: a file with a `Config` that is a `Section`, and one line in the `notifiers!` list.
 
@@ -7,6 +7,7 @@ mod context;
 mod delivery;
 #[cfg(test)]
 mod fixture;
+mod http;
 mod message;
 mod metrics;
 mod outbox;
@@ -20,8 +21,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    alertmanager::Alertmanagers,
     context::{Context, Point, Sender, Surroundings},
-    delivery::{Delivery, OutboxHandle},
+    delivery::{Asking, Delivery, Gate, OutboxHandle},
     message::{Failure, Message, Notifier, Reason, Sending, Story},
     metrics::METRICS,
     outbox::{Error, Limits, Outbox},

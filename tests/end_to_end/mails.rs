@@ -20,13 +20,13 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The host of the program, and behind a router the devices.
-struct Site {
-    here: Namespace,
+pub(super) struct Site {
+    pub(super) here: Namespace,
     there: Namespace,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (here, there) = (Namespace::new(), Namespace::new());
         here.ip(&format!(
             "link add near type veth peer name far netns {}",
@@ -45,17 +45,31 @@ impl Site {
     /// All devices go silent; packets to them vanish.
     fn kill(&self) {
         for ip in DEVICES {
-            self.there.ip(&format!("addr del {ip}/32 dev lo"));
+            self.kill_one(ip);
         }
+    }
+
+    /// One device goes silent.
+    pub(super) fn kill_one(&self, ip: &str) {
+        self.there.ip(&format!("addr del {ip}/32 dev lo"));
     }
 
     fn revive(&self) {
         for ip in DEVICES {
-            self.there.ip(&format!("addr add {ip}/32 dev lo"));
+            self.revive_one(ip);
         }
     }
 
+    pub(super) fn revive_one(&self, ip: &str) {
+        self.there.ip(&format!("addr add {ip}/32 dev lo"));
+    }
+
     fn setup(&self) -> Setup {
+        self.setup_with("")
+    }
+
+    /// With more lines at the end of the configuration, which is in `notifiers`.
+    pub(super) fn setup_with(&self, more: &str) -> Setup {
         let targets: Vec<String> = DEVICES
             .iter()
             .map(|ip| {
@@ -68,14 +82,14 @@ impl Site {
         let configuration = format!(
             "collectors:\n  devices:\n    interval: 5s\n    timeout: 1s\n    targets:\n{}\n\
              notifiers:\n  email:\n    server: 127.0.0.1\n    port: {PORT}\n    tls: none\n    \
-             from: netkestrel@example.org\n    recipients: [{{address: ops@example.org}}]\n",
+             from: netkestrel@example.org\n    recipients: [{{address: ops@example.org}}]\n{more}",
             targets.join("\n")
         );
         Setup::new(Place::Namespace(self.here.name().to_owned()), &configuration)
     }
 }
 
-fn all_up(netkestrel: &mut Netkestrel) {
+pub(super) fn all_up(netkestrel: &mut Netkestrel) {
     netkestrel.wait_for("all devices up", |page| {
         let up = page
             .all("netkestrel_device_up")
@@ -91,7 +105,7 @@ fn mails(netkestrel: &mut Netkestrel, mailbox: &Mailbox, count: usize) -> Vec<Ma
     })
 }
 
-fn subjects(mails: &[Mail]) -> Vec<String> {
+pub(super) fn subjects(mails: &[Mail]) -> Vec<String> {
     mails.iter().map(|mail| mail.header("subject")).collect()
 }
 

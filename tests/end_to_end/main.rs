@@ -21,6 +21,8 @@ mod serving;
 mod settings;
 
 #[cfg(target_os = "linux")]
+mod alertmanager;
+#[cfg(target_os = "linux")]
 mod dashboards;
 #[cfg(target_os = "linux")]
 mod hostile_names;

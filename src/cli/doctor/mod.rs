@@ -1,6 +1,7 @@
 //! `doctor`: looks for what keeps NetKestrel from seeing everything on this host, and says how to mend it.
 //! Reading a fact and judging it are separate functions, so that every judgement is tested without the fact.
 
+mod alertmanager;
 mod check;
 mod clock;
 mod configuration;
@@ -69,6 +70,7 @@ fn examine(loaded: &Result<config::Loaded, config::Error>) -> Vec<Check> {
     checks.extend(log_file::check(&config.log));
     checks.push(clock::check());
     checks.extend(configuration::mail(config));
+    checks.extend(alertmanager::checks(&config.notifiers.alertmanager));
     checks
 }
 

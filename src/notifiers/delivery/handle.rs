@@ -45,6 +45,12 @@ impl OutboxHandle {
         let _ = self.commands.send(Command::Notifiers(notifiers)).await;
     }
 
+    /// How many notifications were held back since the start, as Alertmanager suppresses the alert.
+    #[must_use]
+    pub fn suppressed(&self) -> u64 {
+        self.metrics.suppressed()
+    }
+
     /// Delivery in numbers.
     #[must_use]
     pub fn families(&self) -> Vec<Family> {

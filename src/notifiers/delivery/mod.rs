@@ -3,6 +3,7 @@
 
 mod backoff;
 mod flood;
+mod gate;
 mod gather;
 mod handle;
 mod lane;
@@ -20,20 +21,27 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-pub use self::handle::OutboxHandle;
 use self::{
     flood::{Due, Manner},
+    gate::{Sifted, sift},
     gather::{Gather, Size},
     handle::Command,
     lane::{Lane, Results, complete, longest},
     parcel::{Parcel, Pile, piles},
+};
+pub use self::{
+    gate::{Asking, Gate},
+    handle::OutboxHandle,
 };
 use super::{
     Failure, Message, Notifier, Reason,
     metrics::Metrics,
     outbox::{Entry, Error, Key, Outbox, Why},
 };
-use crate::clock::{Clock, Now};
+use crate::{
+    alerts::AlertId,
+    clock::{Clock, Now},
+};
 
 /// More alerts of one recipient than this, at once or within a minute, are told together.
 const DIGEST_ABOVE: usize = 10;
@@ -51,11 +59,21 @@ pub struct Delivery {
     clock: Clock,
     digest_above: usize,
     lanes: Vec<Lane>,
+    /// Asked before anything is told.
+    gate: Option<Arc<dyn Gate>>,
     /// Calls under way.
-    calls: JoinSet<Option<Results>>,
+    calls: JoinSet<Called>,
     flights: HashMap<Id, Flight>,
     gather: Gather,
     commands: mpsc::Receiver<Command>,
+}
+
+/// What a call was about and what became of it.
+struct Called {
+    /// Of every parcel, the alerts that were left out.
+    left_out: Vec<HashSet<AlertId>>,
+    /// Of every message that was left; `None` when the call took too long.
+    results: Option<Results>,
 }
 
 /// A call under way.
@@ -82,6 +100,7 @@ impl Delivery {
             clock,
             digest_above: DIGEST_ABOVE,
             lanes: notifiers.into_iter().map(Lane::new).collect(),
+            gate: None,
             calls: JoinSet::new(),
             flights: HashMap::new(),
             gather: Gather::default(),
@@ -94,6 +113,13 @@ impl Delivery {
     #[must_use]
     pub fn digest_above(mut self, alerts: usize) -> Self {
         self.digest_above = alerts;
+        self
+    }
+
+    /// Asks this before anything is told.
+    #[must_use]
+    pub fn asking(mut self, gate: Arc<dyn Gate>) -> Self {
+        self.gate = Some(gate);
         self
     }
 
@@ -246,23 +272,36 @@ impl Delivery {
     }
 
     fn begin(&mut self, notifier: Arc<dyn Notifier>, parcels: Vec<Parcel>, now: Now) {
-        let integration = notifier.integration();
-        {
+        let untold: Vec<HashSet<AlertId>> = {
             let mut outbox = self.outbox();
             for parcel in &parcels {
                 outbox.attempt(&parcel.keys);
-                if parcel.is_retry {
-                    self.metrics.retried(integration);
+            }
+            parcels.iter().map(|parcel| outbox.untold(&parcel.keys)).collect()
+        };
+        let messages: Vec<Message> = parcels.iter().map(|parcel| parcel.message.clone()).collect();
+        let retries: Vec<bool> = parcels.iter().map(|parcel| parcel.is_retry).collect();
+        let (sender, gate, metrics) = (
+            Arc::clone(&notifier),
+            self.gate.clone(),
+            Arc::clone(&self.metrics),
+        );
+        let call = self.calls.spawn(async move {
+            let Sifted {
+                messages,
+                left,
+                left_out,
+            } = sift(gate.as_deref(), messages, untold).await;
+            for is_retry in left.into_iter().filter_map(|place| retries.get(place)) {
+                if *is_retry {
+                    metrics.retried(sender.integration());
                 } else {
-                    self.metrics.attempted(integration);
+                    metrics.attempted(sender.integration());
                 }
             }
-        }
-        let messages: Vec<Message> = parcels.iter().map(|parcel| parcel.message.clone()).collect();
-        let sender = Arc::clone(&notifier);
-        let call = self.calls.spawn(async move {
             let sending = sender.send(&messages);
-            tokio::time::timeout(longest(messages.len()), sending).await.ok()
+            let results = tokio::time::timeout(longest(messages.len()), sending).await.ok();
+            Called { left_out, results }
         });
         let flight = Flight {
             notifier,
@@ -273,15 +312,16 @@ impl Delivery {
     }
 
     /// Takes in what became of a call, and writes it down.
-    async fn land(&mut self, joined: Result<(Id, Option<Results>), JoinError>) {
-        let (id, results) = match joined {
-            Ok((id, results)) => (id, Ok(results)),
-            Err(error) => (error.id(), Err(error)),
+    async fn land(&mut self, joined: Result<(Id, Called), JoinError>) {
+        let (id, left_out, results) = match joined {
+            Ok((id, Called { left_out, results })) => (id, left_out, Ok(results)),
+            Err(error) => (error.id(), Vec::new(), Err(error)),
         };
-        let Some(flight) = self.flights.remove(&id) else {
+        let Some(mut flight) = self.flights.remove(&id) else {
             return;
         };
         let now = self.clock.now();
+        let withheld = flight.withhold(&left_out);
         let count = flight.parcels.len();
         let results = match results {
             Ok(Some(results)) => complete(results, count),
@@ -295,11 +335,17 @@ impl Delivery {
             .find(|lane| Arc::ptr_eq(&lane.notifier, &flight.notifier));
         if let Some(lane) = lane {
             lane.is_busy = false;
-            lane.learn(&flight.parcels, &results, now.instant);
+            if count > 0 {
+                lane.learn(&flight.parcels, &results, now.instant);
+            }
         }
         let keys = flight.parcels.into_iter().map(|parcel| parcel.keys);
         let outcome: Vec<_> = keys.zip(results).collect();
-        self.on_disk(move |outbox| outbox.record(outcome, now)).await;
+        self.on_disk(move |outbox| {
+            outbox.withhold(withheld, now);
+            outbox.record(outcome, now);
+        })
+        .await;
     }
 
     fn measure(&self, flight: &Flight, results: &Results, now: Now) {
@@ -343,6 +389,25 @@ impl Delivery {
     }
 }
 
+impl Flight {
+    /// Takes out what was left out of each parcel.
+    fn withhold(&mut self, left_out: &[HashSet<AlertId>]) -> Vec<Key> {
+        let mut withheld = Vec::new();
+        for (parcel, alerts) in self.parcels.iter_mut().zip(left_out) {
+            if !alerts.is_empty() {
+                let (out, left) = parcel
+                    .keys
+                    .drain(..)
+                    .partition(|key| alerts.contains(key.alert()));
+                withheld.extend::<Vec<Key>>(out);
+                parcel.keys = left;
+            }
+        }
+        self.parcels.retain(|parcel| !parcel.keys.is_empty());
+        withheld
+    }
+}
+
 /// Returns when `stop` fires.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone, which stops us too.
@@ -373,3 +438,6 @@ fn panicked(error: &JoinError, messages: usize) -> Result<(), Failure> {
 #[cfg(test)]
 #[path = "delivery_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod gate_tests;

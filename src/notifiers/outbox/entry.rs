@@ -20,6 +20,23 @@ pub(in crate::notifiers) struct Key {
     pub(in crate::notifiers) recipient: SmolStr,
 }
 
+impl Key {
+    /// Id of the alert.
+    pub(in crate::notifiers) fn alert(&self) -> &str {
+        self.notice
+            .rsplit_once('.')
+            .map_or(&self.notice, |(alert, _)| alert)
+    }
+
+    /// Names the alert for the recipient, in place of one notice.
+    pub(super) fn of_alert(&self) -> Self {
+        Self {
+            notice: self.alert().into(),
+            ..self.clone()
+        }
+    }
+}
+
 /// A notice that one recipient has not been told yet.
 #[derive(Debug, Clone)]
 pub(in crate::notifiers) struct Entry {
@@ -43,6 +60,8 @@ pub(in crate::notifiers) enum Why {
     Full,
     /// The recipient is no longer configured.
     NoRecipient,
+    /// People want silence about the alert.
+    Suppressed,
 }
 
 /// One line of the file.
@@ -67,6 +86,8 @@ pub(super) enum Event {
     },
     /// It was given up.
     Dropped { at: Timestamp, of: Vec<Key>, why: Why },
+    /// Alerts, by their id in place of a notice's, of which these were not told anything as it was suppressed.
+    Untold { of: Vec<Key> },
     /// What is known to be over, from before the last clean-up.
     Over { of: Vec<Key> },
 }

@@ -6,7 +6,7 @@ mod journal;
 mod over;
 mod queue;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
 
 use tracing::{error, warn};
 
@@ -18,7 +18,7 @@ use self::{
 };
 use super::{Failure, Notifier, metrics::Metrics};
 use crate::{
-    alerts::{Audience, Notice},
+    alerts::{AlertId, Audience, Notice},
     clock::Now,
     durable::Disk,
 };
@@ -148,6 +148,21 @@ impl Outbox {
             Err(Failure::Transient { .. }) => None,
         });
         self.take(&events.collect::<Vec<_>>(), now);
+    }
+
+    /// Alerts of these notices of which the recipient was not told anything, as it was suppressed.
+    pub(super) fn untold(&self, of: &[Key]) -> HashSet<AlertId> {
+        let untold = of.iter().filter(|key| self.queue.is_untold(key));
+        untold.map(|key| key.alert().into()).collect()
+    }
+
+    /// Does not tell these, as people want silence about their alerts.
+    pub(super) fn withhold(&mut self, of: Vec<Key>, now: Now) {
+        if !of.is_empty() {
+            self.metrics.withheld(of.len());
+            let (at, why) = (now.wall, Why::Suppressed);
+            self.take(&[Event::Dropped { at, of, why }], now);
+        }
     }
 
     /// Gives these up.

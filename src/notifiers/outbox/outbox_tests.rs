@@ -231,3 +231,51 @@ fn a_disk_that_refuses_to_write_never_loses_what_is_in_memory() {
         .expect("durable");
     assert_eq!(outbox.entries().count(), 0, "told once");
 }
+
+#[test]
+fn who_was_told_nothing_as_it_was_suppressed_is_remembered_until_told_or_over() {
+    for slack in [0, 1_000_000] {
+        let disk = Volatile::default();
+        let mut outbox = open(&disk).with_slack(slack);
+        let fired = [notice("a", 1, News::Fired), notice("b", 1, News::Fired)];
+        outbox.offer(&fired, &mail(&["x"]), now()).expect("durable");
+        outbox.withhold(keys(&outbox), now());
+        assert_eq!(waiting(&outbox), [""; 0]);
+        disk.crash();
+
+        let mut outbox = open(&disk).with_slack(slack);
+        let untold = |outbox: &Outbox| {
+            let mut ids: Vec<AlertId> = outbox.untold(&keys(outbox)).into_iter().collect();
+            ids.sort_unstable();
+            ids
+        };
+        let reminded = notice("a", 2, News::Reminder);
+        outbox.offer(&[reminded], &mail(&["x"]), now()).expect("durable");
+        sent(&mut outbox);
+        let over = [notice("a", 3, News::Resolved), notice("b", 2, News::Resolved)];
+        outbox.offer(&over, &mail(&["x", "y"]), now()).expect("durable");
+        assert_eq!(untold(&outbox), ["b"], "x heard of a by its reminder");
+        let of: Vec<Key> = keys(&outbox)
+            .into_iter()
+            .filter(|key| key.alert() == "b" && key.recipient == "x")
+            .collect();
+        outbox.withhold(of, now());
+        assert_eq!(waiting(&outbox), ["a.3 x", "a.3 y", "b.2 y"]);
+        assert_eq!(untold(&outbox), [""; 0]);
+        assert_eq!(outbox.metrics().suppressed(), 1);
+    }
+}
+
+#[test]
+fn a_reminder_that_is_suppressed_leaves_known_what_was_told() {
+    let mut outbox = open(&Volatile::default());
+    let first = notice("a", 1, News::Fired);
+    outbox.offer(&[first], &mail(&["x"]), now()).expect("durable");
+    sent(&mut outbox);
+    let again = notice("a", 2, News::Reminder);
+    outbox.offer(&[again], &mail(&["x"]), now()).expect("durable");
+    outbox.withhold(keys(&outbox), now());
+    let over = notice("a", 3, News::Resolved);
+    outbox.offer(&[over], &mail(&["x"]), now()).expect("durable");
+    assert!(outbox.untold(&keys(&outbox)).is_empty());
+}

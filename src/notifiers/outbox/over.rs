@@ -1,10 +1,11 @@
-//! What the outbox is done with: enough of it that a notice offered again is told to nobody twice.
+//! Keys that the outbox remembers though nothing waits under them: enough that a notice offered again is told to nobody
+//! twice, and that nobody hears the end of what they never heard of.
 
 use std::collections::{HashSet, VecDeque};
 
 use super::entry::Key;
 
-/// The latest keys that are over, bounded: the oldest is forgotten first.
+/// The latest keys, bounded: the oldest is forgotten first.
 #[derive(Debug)]
 pub(super) struct Over {
     order: VecDeque<Key>,
@@ -35,6 +36,16 @@ impl Over {
         {
             self.known.remove(&oldest);
         }
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) {
+        if self.known.remove(key) {
+            self.order.retain(|known| known != key);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
     }
 
     /// All keys, the oldest first.

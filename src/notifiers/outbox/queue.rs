@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Limits,
-    entry::{Address, Entry, Event, Key},
+    entry::{Address, Entry, Event, Key, Why},
     over::Over,
 };
 use crate::{
@@ -26,6 +26,8 @@ pub(super) struct Queue {
     waiting: BTreeMap<u64, Entry>,
     numbers: HashMap<Key, u64>,
     over: Over,
+    /// Alerts of which a recipient was not told anything, as it was suppressed.
+    untold: Over,
     next: u64,
 }
 
@@ -36,6 +38,7 @@ impl Queue {
             waiting: BTreeMap::new(),
             numbers: HashMap::new(),
             over: Over::new(limits.remembered),
+            untold: Over::new(limits.remembered),
             next: 0,
         }
     }
@@ -67,10 +70,38 @@ impl Queue {
                     self.insert(at, &notice, &address, now);
                 }
             }
-            Event::Sent { of, .. }
-            | Event::Failed { of, .. }
-            | Event::Dropped { of, .. }
-            | Event::Over { of } => of.into_iter().for_each(|key| self.finish(key)),
+            Event::Untold { of } => of.into_iter().for_each(|key| self.untold.insert(key)),
+            Event::Dropped {
+                of,
+                why: Why::Suppressed,
+                ..
+            } => of.into_iter().for_each(|key| {
+                self.withhold(&key);
+                self.finish(key);
+            }),
+            Event::Sent { of, .. } => of.into_iter().for_each(|key| {
+                self.untold.remove(&key.of_alert());
+                self.finish(key);
+            }),
+            Event::Failed { of, .. } | Event::Dropped { of, .. } | Event::Over { of } => {
+                for key in of {
+                    self.finish(key);
+                }
+            }
+        }
+    }
+
+    /// Whether the recipient was not told anything of the alert of this notice.
+    pub(super) fn is_untold(&self, key: &Key) -> bool {
+        self.untold.contains(&key.of_alert())
+    }
+
+    /// Whoever is not told of the beginning does not want to hear of the end; with that it is over.
+    fn withhold(&mut self, key: &Key) {
+        match self.get_mut(key).map(|entry| entry.notice.news) {
+            Some(News::Fired | News::Flapping { .. }) => self.untold.insert(key.of_alert()),
+            Some(News::Resolved) => self.untold.remove(&key.of_alert()),
+            Some(News::Raised { .. } | News::Reminder) | None => {}
         }
     }
 
@@ -124,6 +155,11 @@ impl Queue {
         let mut events = vec![Event::Over {
             of: self.over.to_vec(),
         }];
+        if !self.untold.is_empty() {
+            events.push(Event::Untold {
+                of: self.untold.to_vec(),
+            });
+        }
         for entry in self.entries() {
             let address = Address {
                 integration: entry.key.integration.clone(),

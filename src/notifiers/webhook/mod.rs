@@ -13,8 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use self::post::{Post, Refusal};
-use super::{Failure, Message, Notifier, Reason, Section, Sender, Sending, Setting, url};
+use self::post::Post;
+use super::{Failure, Message, Notifier, Reason, Section, Sender, Sending, Setting, http::Refusal, url};
 use crate::{alerts::Notice, problem::Problems};
 
 /// A call takes no longer than this.

@@ -10,6 +10,8 @@ pub(crate) mod proxy;
 pub(crate) mod requirement;
 
 #[cfg(target_os = "linux")]
+pub(crate) mod alertmanager;
+#[cfg(target_os = "linux")]
 pub(crate) mod fakes;
 #[cfg(target_os = "linux")]
 pub(crate) mod mail;

@@ -19,6 +19,8 @@ pub(crate) enum Need {
     Promtool,
     /// A Prometheus server, of any version.
     Prometheus,
+    /// Alertmanager with amtool.
+    Alertmanager,
     /// Python with the package prometheus-client.
     Python,
     /// Python with the packages aiosmtpd and cryptography.
@@ -32,6 +34,10 @@ impl Need {
             Self::Promtool | Self::Prometheus => (
                 !servers().is_empty(),
                 "needs a Prometheus server in target/servers/*/",
+            ),
+            Self::Alertmanager => (
+                alertmanager().is_some(),
+                "needs Alertmanager and amtool in target/servers/alertmanager/",
             ),
             Self::Python => (
                 python().is_some(),
@@ -59,7 +65,12 @@ impl Need {
 pub(crate) fn can_run(test: &str, needs: &[Need]) -> bool {
     let missing = needs.iter().find_map(|need| need.missing());
     if let Some(reason) = &missing {
-        skip(test, reason);
+        match std::fs::read_to_string(server_folder().join("alertmanager.unavailable")) {
+            Ok(why) if needs.iter().any(|need| matches!(need, Need::Alertmanager)) => {
+                show("REDUCED", test, why.trim());
+            }
+            _ => skip(test, reason),
+        }
     } else if nothing_may_be_skipped() && needs.iter().any(|need| need.is_server()) {
         demand_servers(test);
     }
@@ -108,6 +119,13 @@ pub(crate) fn servers() -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+/// Folder with `alertmanager` and `amtool`, where both can be started.
+pub(crate) fn alertmanager() -> Option<PathBuf> {
+    let folder = server_folder().join("alertmanager");
+    let starts = |program| succeeds(Command::new(folder.join(program)).arg("--version"));
+    (starts("alertmanager") && starts("amtool")).then_some(folder)
 }
 
 fn server_folder() -> PathBuf {
