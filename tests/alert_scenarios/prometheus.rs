@@ -213,10 +213,12 @@ impl Truth {
                 "count by (severity) (ALERTS{{alertname=\"netkestrel_{rule}\", alertstate=\"firing\", \
                  instance=\"{instance}\", subject=\"{subject}\"}})"
             );
-            let mut at = Duration::ZERO;
-            while at <= last {
+            let moments = (0_u32..).map(|run| (run, self.every * run));
+            for (run, at) in moments.take_while(|(_, at)| *at <= last) {
                 let (before, now) = (fires(course, at.saturating_sub(self.every)), fires(course, at));
-                if before == now {
+                let is_near_a_change = now != fires(course, at.saturating_sub(self.every * 4));
+                let is_one_of_many = run.is_multiple_of(10);
+                if before == now && (is_near_a_change || is_one_of_many) {
                     let time = HumanDuration(at + self.every * series::LEAD);
                     let _ = writeln!(
                         text,
@@ -230,7 +232,6 @@ impl Truth {
                         );
                     }
                 }
-                at += self.every;
             }
         }
         text
@@ -244,5 +245,6 @@ fn fires(course: &Course, at: Duration) -> Option<Severity> {
 }
 
 fn start_of(words: &str) -> String {
-    words.lines().take(12).collect::<Vec<_>>().join("\n")
+    let lines = words.lines().filter(|line| !line.trim().is_empty());
+    lines.take(12).collect::<Vec<_>>().join("\n")
 }

@@ -86,7 +86,7 @@ fn head(around: &Surroundings<'_>) -> String {
 /// A signal in the words of Prometheus.
 struct Judged<'s> {
     signal: &'s Signal,
-    expression: signals::Expression,
+    value: String,
     label: Option<&'static str>,
     exists: String,
 }
@@ -100,7 +100,7 @@ impl<'s> Judged<'s> {
         let (label, series, condition) = signals::subject(signal.subject);
         Some(Self {
             signal,
-            expression: signals::expression(signal.name, HumanDuration(window))?,
+            value: signals::value(signal.name, HumanDuration(window))?,
             label,
             exists: format!("last_over_time({series}[{}]){condition}", HumanDuration(gone)),
         })
@@ -111,15 +111,18 @@ impl<'s> Judged<'s> {
     }
 
     fn record(&self) -> String {
-        let value = &self.expression.value;
         let named = match self.label {
-            None => value.clone(),
+            None => self.value.clone(),
             Some(label) => format!(
                 "label_replace(\n{},\n  \"subject\", \"$1\", \"{label}\", \"(.*)\"\n)",
-                indented(value, "  ")
+                indented(&self.value, "  ")
             ),
         };
-        let mut text = comment(&format!("{} {}", self.signal.help, self.expression.differs));
+        let mut text = comment(&format!(
+            "{} {}",
+            self.signal.help,
+            signals::difference(self.signal.name)
+        ));
         let _ = write!(
             text,
             "      - record: {}\n        expr: |-\n{}\n",

@@ -96,7 +96,7 @@ fn what_explains_comes_first() {
 #[test]
 fn every_built_in_rule_can_be_told() {
     for rule in built_in() {
-        let expression = signals::expression(&rule.signal, HumanDuration::secs(60));
-        assert!(expression.is_some(), "{}", rule.signal);
+        let value = signals::value(&rule.signal, HumanDuration::secs(60));
+        assert!(value.is_some(), "{}", rule.signal);
     }
 }
