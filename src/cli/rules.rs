@@ -1,4 +1,7 @@
-//! `rules`: what is in force, and why. As a table where the terminal is wide enough, as blocks where it is not.
+//! `rules`: what is in force, and why. As a table where the terminal is wide enough, as blocks where it is not; or as
+//! a rule file for Prometheus.
+
+mod prometheus;
 
 use std::fmt::Write as _;
 
@@ -21,10 +24,15 @@ use crate::{
 pub(super) enum Action {
     /// List the rules in force, and where each comes from
     List(Flagged<Output>),
+    /// Write the rules in force as a rule file for Prometheus, for those who let it judge instead
+    Prometheus(Flagged<prometheus::Request>),
 }
 
 pub(super) fn answer(outer: Flags, action: Action) -> Answer {
-    let Action::List(asked) = action;
+    let asked = match action {
+        Action::List(asked) => asked,
+        Action::Prometheus(asked) => return prometheus::answer(outer, asked),
+    };
     let (output, flags) = asked.split(outer);
     let rules = match flags.load() {
         Ok(loaded) => loaded.config.rules.explain(),

@@ -170,6 +170,15 @@ macro_rules! collectors {
         }
 
         impl Config {
+            /// Time between the interval runs of the collector of this name.
+            #[must_use]
+            pub fn interval_of(&self, collector: &str) -> Option<Duration> {
+                match collector {
+                    $(stringify!($name) => Some(*self.$name.interval),)*
+                    _ => None,
+                }
+            }
+
             /// Reports what the schema alone cannot tell.
             pub fn validate(&self, problems: &mut Problems) {
                 problems.within("paths", |p| self.paths.validate(p));

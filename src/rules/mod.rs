@@ -10,6 +10,7 @@ mod judge;
 mod ladder;
 mod notes;
 mod origin;
+mod promql;
 mod rule;
 mod words;
 
@@ -24,6 +25,7 @@ pub use self::{
     finding::{Breach, Finding, Verdict},
     ladder::Levels,
     origin::{Explained, Origin},
+    promql::{Surroundings, rule_file},
     rule::{Direction, Rule},
     words::{limit, time},
 };

@@ -48,7 +48,13 @@
 
 mod mails;
 mod play;
+mod prometheus;
+#[path = "../promtool/mod.rs"]
+mod promtool;
 mod readings;
+#[path = "../requirement/mod.rs"]
+mod requirement;
+mod series;
 mod verdicts;
 mod words;
 
@@ -124,13 +130,16 @@ fn paths() -> Vec<PathBuf> {
     paths
 }
 
+fn parsed(path: &Path) -> Scenario {
+    let text = fs::read_to_string(path).expect("readable");
+    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 fn check(paths: &[PathBuf], restarts: Restarts) {
     let mut wrong = Vec::new();
     for path in paths {
         let name = path.file_name().expect("a name").to_string_lossy();
-        let text = fs::read_to_string(path).expect("readable");
-        let scenario: Scenario =
-            serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let scenario = parsed(path);
         assert!(scenario.about.ends_with('.'), "{name} has no sentence");
         if restarts == Restarts::Everywhere && scenario.not_with_restarts.is_some() {
             continue;

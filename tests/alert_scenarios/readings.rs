@@ -51,9 +51,9 @@ enum Values {
 /// What is to be judged at one moment.
 pub(crate) struct Due {
     pub(crate) at: Duration,
-    collector: &'static str,
-    scope: Scope,
-    readings: Vec<Reading>,
+    pub(crate) collector: &'static str,
+    pub(crate) scope: Scope,
+    pub(crate) readings: Vec<Reading>,
 }
 
 /// The readings to come, and the rules that judge them.
@@ -166,7 +166,8 @@ fn signal(name: &str) -> &'static Signal {
     found.unwrap_or_else(|| panic!("`{name}` is no signal"))
 }
 
-fn timeline(lines: &[Line], every: Duration) -> VecDeque<Due> {
+/// All that is to be judged, in the order of time.
+pub(crate) fn timeline(lines: &[Line], every: Duration) -> VecDeque<Due> {
     let mut batches: BTreeMap<(Duration, &'static str, bool), Vec<Reading>> = BTreeMap::new();
     for line in lines {
         let collector = collectors::collector_of(signal(&line.signal).name).expect("is collected");
