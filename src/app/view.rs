@@ -70,6 +70,7 @@ impl Watch for View {
             .collect();
         let readings = Readings(&batches);
         Overview {
+            notice: self.notice(),
             tiles: tiles(&readings),
             interfaces: interfaces(&self.set, &readings),
             devices: devices(&self.set, now),
@@ -78,6 +79,17 @@ impl Watch for View {
 
     fn zone(&self) -> TimeZone {
         self.reloader.in_force().borrow().zone()
+    }
+}
+
+impl View {
+    /// Whoever waits for mails should learn here that none can come.
+    fn notice(&self) -> Option<web::Notice> {
+        let config = self.reloader.in_force().borrow().clone();
+        config.notifiers.email.caught().map(|catcher| web::Notice {
+            text: catcher.notice(),
+            link: catcher.page.clone(),
+        })
     }
 }
 

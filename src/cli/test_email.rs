@@ -92,7 +92,7 @@ fn parse_address(text: &str) -> Result<String, &'static str> {
 
 /// What the configuration lacks for mail.
 fn lacking(config: &Config, request: &Request) -> Option<&'static str> {
-    let email = &config.notifiers.email;
+    let email = config.notifiers.email.in_force();
     if email.server.is_empty() {
         return Some("no mail server is configured: set `notifiers.email.server` (or SMTP_SERVER)");
     }
@@ -116,9 +116,10 @@ fn notifier(config: &Config) -> Result<Email, String> {
 }
 
 fn messages(config: &Config, request: &Request, now: Timestamp) -> Vec<Message> {
+    let settings = config.notifiers.email.in_force();
     let mut messages = Vec::new();
     for severity in request.severity.severities() {
-        let configured = config.notifiers.email.recipients.iter();
+        let configured = settings.recipients.iter();
         let heard = configured.filter(|recipient| severity >= recipient.min_severity);
         let recipients = match &request.to {
             Some(address) => vec![address.clone()],

@@ -31,8 +31,8 @@ pub use self::{
     router::router,
     server::serve,
     services::{
-        Control, DeviceRow, DeviceStatus, InterfaceRow, Measure, Overview, Reload, ReloadReport, Reloading,
-        Services, Stages, Tile, Watch,
+        Control, DeviceRow, DeviceStatus, InterfaceRow, Measure, Notice, Overview, Reload, ReloadReport,
+        Reloading, Services, Stages, Tile, Watch,
     },
     status::{CollectorStatus, LastReload, Status},
     token::Token,

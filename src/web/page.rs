@@ -14,7 +14,7 @@ use axum::{
 use self::active::Active;
 use super::{
     answer,
-    services::{DeviceRow, DeviceStatus, InterfaceRow, Measure, Overview, Services, Tile},
+    services::{DeviceRow, DeviceStatus, InterfaceRow, Measure, Notice, Overview, Services, Tile},
     status::{CollectorStatus, SEE_LOG, Status},
 };
 use crate::{
@@ -90,6 +90,7 @@ fn render(status: &Status, active: Active, overview: &Overview, nonce: &str) -> 
         since(status.uptime)
     );
     html.element("p", &running);
+    notice(&mut html, overview.notice.as_ref());
     html.raw("</header><main>");
     active.section(&mut html, &status.host);
     tiles(&mut html, &overview.tiles);
@@ -100,6 +101,20 @@ fn render(status: &Status, active: Active, overview: &Overview, nonce: &str) -> 
     footer(&mut html, status);
     html.raw("</body></html>\n");
     html.0
+}
+
+fn notice(html: &mut Html, notice: Option<&Notice>) {
+    let Some(notice) = notice else { return };
+    html.raw("<p class=\"warning\">");
+    html.text(&notice.text);
+    if !notice.link.is_empty() {
+        html.raw(" <a href=\"");
+        html.text(&notice.link);
+        html.raw("\">");
+        html.text(&notice.link);
+        html.raw("</a>");
+    }
+    html.raw("</p>");
 }
 
 fn tiles(html: &mut Html, tiles: &[Tile]) {

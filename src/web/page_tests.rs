@@ -36,6 +36,7 @@ fn active() -> Active {
 
 fn overview() -> Overview {
     Overview {
+        notice: None,
         tiles: vec![Tile {
             title: SmolStr::new("CPU"),
             value: Measure::Ratio(0.93),
@@ -60,6 +61,21 @@ fn overview() -> Overview {
             reason: "timeout".to_owned(),
         }],
     }
+}
+
+#[test]
+fn a_notice_stands_above_all_with_its_link() {
+    let overview = Overview {
+        notice: Some(Notice {
+            text: "Nobody <reads> mails.".to_owned(),
+            link: "http://localhost:8025/?\"".to_owned(),
+        }),
+        ..overview()
+    };
+    let page = render(&status(), active(), &overview, "0");
+    let expected = "<p class=\"warning\">Nobody &lt;reads&gt; mails. \
+        <a href=\"http://localhost:8025/?&quot;\">http://localhost:8025/?&quot;</a></p></header>";
+    assert!(page.contains(expected), "{page}");
 }
 
 #[test]

@@ -56,12 +56,23 @@ pub trait Watch: Send + Sync {
 /// What is watched, as the page shows it.
 #[derive(Debug, Clone, Default)]
 pub struct Overview {
+    /// What whoever looks should know first.
+    pub notice: Option<Notice>,
     /// The host: a few figures, the most important first.
     pub tiles: Vec<Tile>,
     /// Network interfaces, in the order shown.
     pub interfaces: Vec<InterfaceRow>,
     /// Configured devices, in the order shown.
     pub devices: Vec<DeviceRow>,
+}
+
+/// A sentence above everything else on the page.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// The sentence.
+    pub text: String,
+    /// Web address where there is more of it; may be empty.
+    pub link: String,
 }
 
 /// One figure about the host.

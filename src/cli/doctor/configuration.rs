@@ -52,7 +52,7 @@ fn describe(loaded: &Loaded) -> String {
 
 /// Whether somebody listens where mail is to go, when it is configured. Only `test-email` shows that mail arrives.
 pub(super) fn mail(config: &Config) -> Option<Check> {
-    let email = &config.notifiers.email;
+    let email = config.notifiers.email.in_force();
     if email.server.is_empty() {
         return None;
     }

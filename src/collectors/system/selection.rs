@@ -50,12 +50,13 @@ const NO_STORAGE: &[&str] = &[
 ];
 
 /// An overlay shows the space of the filesystem below it. As the root it is all a container or a live system
-/// has; elsewhere it is a container's layer and would repeat its disk once per container.
-const OVERLAY: &str = "overlay";
+/// has; elsewhere it is a container's layer and would repeat its disk once per container. The second is the kind of
+/// engines that run without root.
+const OVERLAYS: &[&str] = &["overlay", "fuse.fuse-overlayfs"];
 
 /// Whether the filesystem of type `fstype` at `mountpoint` is shown.
 pub(super) fn shows(config: &Config, mountpoint: &str, fstype: &str) -> bool {
-    let stores = || !NO_STORAGE.contains(&fstype) && (fstype != OVERLAY || mountpoint == "/");
+    let stores = || !NO_STORAGE.contains(&fstype) && (!OVERLAYS.contains(&fstype) || mountpoint == "/");
     config.mounts.passes(mountpoint) && config.fstypes.passes_or(fstype, stores)
 }
 
@@ -94,6 +95,13 @@ mod tests {
                 "overlay",
                 false,
                 "another container's layer",
+            ),
+            (
+                config(none(), none()),
+                "/var/x",
+                "fuse.fuse-overlayfs",
+                false,
+                "the same without root",
             ),
             (
                 config(none(), filter(&["tmpfs"], &[])),

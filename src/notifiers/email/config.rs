@@ -1,6 +1,6 @@
 //! Settings of mail: the server, the account, and who receives what.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use tracing::error;
 
 use super::{
     super::{Notifier, Section, Setting},
-    Email, Unusable,
+    Catcher, Email, Unusable,
 };
 use crate::{alerts::Notice, problem::Problems, rules::Severity, units::Secret};
 
@@ -37,6 +37,8 @@ pub struct Config {
     pub from: String,
     /// Who receives mail, and from which severity on.
     pub recipients: Vec<Recipient>,
+    /// Server that keeps mails instead of sending them, used while `server` is empty.
+    pub catcher: Catcher,
 }
 
 /// How an SMTP connection is protected.
@@ -77,13 +79,15 @@ impl Default for Config {
             password_file: String::new(),
             from: String::new(),
             recipients: Vec::new(),
+            catcher: Catcher::default(),
         }
     }
 }
 
 impl Section for Config {
     fn validate(&self, problems: &mut Problems) {
-        self.validate_server(problems);
+        validate_server(&self.server, problems);
+        problems.within("catcher", |p| self.catcher.validate(p));
         self.validate_login(problems);
         if !self.from.is_empty() && !is_address(&self.from) {
             problems.push("from", not_an_address(&self.from));
@@ -107,13 +111,16 @@ impl Section for Config {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
                 let why = format!("{error}{}", cause.unwrap_or_default());
                 error!(error = why, "mail cannot be set up; it waits for better settings");
-                let config = self.clone();
+                let config = self.in_force().into_owned();
                 vec![Arc::new(Unusable { config, why })]
             }
         }
     }
 
     fn notes(&self) -> Vec<String> {
+        if let Some(catcher) = self.caught() {
+            return vec![catcher.notice()];
+        }
         let mut notes = Vec::new();
         match (self.server.is_empty(), self.recipients.is_empty()) {
             (true, false) => {
@@ -136,10 +143,26 @@ impl Config {
         recipients.map(|recipient| recipient.address.clone()).collect()
     }
 
-    /// Whether mail is sent at all.
+    /// Whether mail is sent, or at least caught.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        !self.server.is_empty() && !self.recipients.is_empty()
+        let settings = self.in_force();
+        !settings.server.is_empty() && !settings.recipients.is_empty()
+    }
+
+    /// Who catches mails, while they are only caught.
+    #[must_use]
+    pub fn caught(&self) -> Option<&Catcher> {
+        (self.server.is_empty() && !self.catcher.server.is_empty()).then_some(&self.catcher)
+    }
+
+    /// These settings, or those for the catcher while mails are only caught.
+    #[must_use]
+    pub fn in_force(&self) -> Cow<'_, Self> {
+        match self.caught() {
+            Some(catcher) => Cow::Owned(catcher.instead_of(self)),
+            None => Cow::Borrowed(self),
+        }
     }
 
     /// How the connection is protected: what was given, or what the port implies.
@@ -166,20 +189,6 @@ impl Config {
             notes.push(note.to_owned());
         }
         notes
-    }
-
-    fn validate_server(&self, problems: &mut Problems) {
-        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/' || c == '@';
-        let is_ip = self.server.parse::<std::net::IpAddr>().is_ok();
-        if self.server.contains(odd) || (self.server.contains(':') && !is_ip) {
-            problems.push(
-                "server",
-                format_args!(
-                    "given `{}`; accepted: a host name or an address alone, such as `smtp.example.org`; the port belongs in `port`",
-                    self.server.escape_debug()
-                ),
-            );
-        }
     }
 
     fn validate_login(&self, problems: &mut Problems) {
@@ -217,6 +226,21 @@ impl Recipient {
                 format_args!("`{}` is given twice; accepted: each address once", self.address),
             );
         }
+    }
+}
+
+/// Reports a `server` that is more than a host.
+pub(super) fn validate_server(server: &str, problems: &mut Problems) {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/' || c == '@';
+    let is_ip = server.parse::<std::net::IpAddr>().is_ok();
+    if server.contains(odd) || (server.contains(':') && !is_ip) {
+        problems.push(
+            "server",
+            format_args!(
+                "given `{}`; accepted: a host name or an address alone, such as `smtp.example.org`; the port belongs in `port`",
+                server.escape_debug()
+            ),
+        );
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Desk {
     pub(super) sender: Sender,
     pub(super) surroundings: Arc<dyn Surroundings>,
     pub(super) clock: Clock,
+    /// What mails say of themselves when they are only caught; else empty.
+    pub(super) caught: String,
 }
 
 /// The parts of a mail before they are put together.
@@ -85,6 +87,7 @@ impl Desk {
         if chart.is_some() {
             view = view.with_chart();
         }
+        view.caught.clone_from(&self.caught);
         let is_first = notices.first().is_some_and(|first| first.news == News::Fired);
         Ok(Parts {
             text: view.text()?,
@@ -105,7 +108,8 @@ impl Desk {
             .map(|notice| notice.alert.severity)
             .max()
             .ok_or(Error::Nothing)?;
-        let view = view::digest(notices, &self.sender);
+        let mut view = view::digest(notices, &self.sender);
+        view.caught.clone_from(&self.caught);
         Ok(Parts {
             text: view.text()?,
             html: view.html()?,

@@ -1,5 +1,6 @@
 //! Mail over SMTP: who hears of a notice, what the mail says, and how it reaches the server.
 
+mod catcher;
 mod chart;
 mod config;
 mod letter;
@@ -24,6 +25,7 @@ use tokio::{
 use tracing::debug;
 
 pub use self::{
+    catcher::Catcher,
     config::{Config, Recipient, Tls},
     session::Limits,
     transcript::Transcript,
@@ -108,6 +110,8 @@ impl Email {
         surroundings: Arc<dyn Surroundings>,
         clock: Clock,
     ) -> Result<Self, Error> {
+        let caught = config.caught().map(Catcher::remark).unwrap_or_default();
+        let config = &*config.in_force();
         let host = plain::domain(&sender.host);
         let from = sender_address(config, &host)?;
         let tls = match config.tls_mode() {
@@ -124,6 +128,7 @@ impl Email {
                 sender,
                 surroundings,
                 clock,
+                caught,
             }),
             limits: Limits::default(),
         })

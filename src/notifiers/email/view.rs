@@ -26,6 +26,8 @@ type Fact = (String, String);
 #[derive(Debug, Serialize)]
 pub(super) struct View {
     pub(super) subject: String,
+    /// That it is only caught; else empty.
+    pub(super) caught: String,
     colour: &'static str,
     badge: String,
     headline: String,
@@ -82,6 +84,7 @@ pub(super) fn one(
             words::sentence(notices, last, &sender.host, zone),
             words::delay(last, now)
         ),
+        caught: String::new(),
         colour: words::colour(severity(alert)),
         badge: words::badge(alert),
         headline: words::headline(last),
@@ -121,6 +124,7 @@ pub(super) fn digest(notices: &[Notice], sender: &Sender) -> View {
     let count = notices.len();
     View {
         subject: format!("[{badge}] {count} alerts on {host}"),
+        caught: String::new(),
         colour: words::colour(gravest),
         badge,
         headline: format!("{count} alerts within a short time"),
