@@ -142,7 +142,8 @@ impl Detector {
                 oddity = Some((view, surprise.side));
             }
         };
-        for (lane, transform) in self.lanes.iter_mut().zip(Transform::ALL) {
+        let transforms = Transform::lanes(self.least);
+        for (lane, transform) in self.lanes.iter_mut().zip(transforms) {
             lane.look(transform, sample, &self.recent, &mut tell);
         }
         (f32::sqrt(f32::sqrt(sum)), oddity)

@@ -1,5 +1,7 @@
 //! What a detector promises, on series made for each promise.
 
+#![expect(clippy::float_cmp, reason = "what is no surprise is exactly zero")]
+
 use super::*;
 use crate::{
     anomaly::{Usual, policy::Policy},
@@ -12,7 +14,7 @@ const MONDAY: i64 = 1_795_392_000;
 
 /// Numbers that look like noise, between -1 and 1; the same in each run.
 fn noise(number: i64) -> f64 {
-    let mut bits = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bits = number.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     ((bits >> 11) as f64 / (1_u64 << 52) as f64) - 1.0
@@ -108,12 +110,14 @@ fn traffic_that_stops_is_found_at_once_also_at_night() {
 fn a_daily_job_is_found_on_its_first_day_and_silent_from_its_third() {
     let mut detector = Detector::new(0.01);
     let mut found = [0; 16];
-    for unix in (MONDAY..MONDAY + 16 * DAY).step_by(60) {
-        let day = (unix - MONDAY) / DAY;
-        let job = day >= 10 && (7_200..9_000).contains(&(unix % DAY));
-        let usage = if job { 0.8 } else { 0.2 };
-        let verdict = judge(&mut detector, unix, usage + 0.02 * noise(unix));
-        found[day as usize] += usize::from(verdict.score >= Policy::default().shown);
+    for (day, found) in (0..).zip(&mut found) {
+        for second in (0..DAY).step_by(60) {
+            let job = day >= 10 && (7_200..9_000).contains(&second);
+            let unix = MONDAY + day * DAY + second;
+            let usage = if job { 0.8 } else { 0.2 };
+            let verdict = judge(&mut detector, unix, usage + 0.02 * noise(unix));
+            *found += i32::from(verdict.score >= Policy::default().shown);
+        }
     }
     assert_eq!(found[10], 1, "{found:?}");
     assert_eq!(found[12..], [0; 4], "{found:?}");
@@ -129,6 +133,19 @@ fn a_flat_series_is_silent_until_a_change_that_matters() {
     let after = MONDAY + 20_000 * 60;
     assert_eq!(judge(&mut detector, after, 0.505).score, 0.0);
     assert!(judge(&mut detector, after + 60, 0.7).score >= 0.5);
+}
+
+#[test]
+fn the_unit_of_a_value_makes_no_difference() {
+    let (mut bytes, mut bits) = (Detector::new(12_500.0), Detector::new(100_000.0));
+    for unix in (MONDAY..MONDAY + 12 * DAY).step_by(300) {
+        let value = traffic(unix) * if unix % 7_000 == 0 { 3.0 } else { 1.0 };
+        let scores = (
+            judge(&mut bytes, unix, value).score,
+            judge(&mut bits, unix, 8.0 * value).score,
+        );
+        assert!((scores.0 - scores.1).abs() < 1e-3, "{scores:?}");
+    }
 }
 
 #[test]

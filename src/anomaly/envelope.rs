@@ -119,8 +119,10 @@ impl Envelope {
         }
         let scale = ((high - low) * SPREADS * self.spread).sqrt() + measure.floor;
         let age = (tick.watched - self.born) as f32;
-        let size = excess / scale * age / (age + measure.half_believed);
-        Surprise { size, side }
+        Surprise {
+            size: excess / scale * age / (age + measure.half_believed),
+            side,
+        }
     }
 
     fn remember(&mut self, value: f32, tick: &Tick) {

@@ -50,22 +50,30 @@ pub enum View {
 const VIEWS: usize = 7;
 
 /// How a lane sees values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Transform {
     /// As they are: for series that add.
     Plain,
-    /// By their size, so that twice is as far at night as at noon: for series that multiply.
-    Logarithm,
+    /// By their size, so that twice is as far at night as at noon: for series that multiply. Far below `knee` they are
+    /// as they are.
+    Logarithm {
+        /// Always above 0.
+        knee: f32,
+    },
 }
 
 impl Transform {
-    pub(super) const ALL: [Self; 2] = [Self::Plain, Self::Logarithm];
+    /// The lanes of a series in which differences below `least` do not matter; where none is known the knee is 1.
+    pub(super) fn lanes(least: f32) -> [Self; 2] {
+        let knee = if least > 0.0 { least } else { 1.0 };
+        [Self::Plain, Self::Logarithm { knee }]
+    }
 
     pub(super) fn of(self, value: f32) -> f64 {
         let value = f64::from(value);
         match self {
             Self::Plain => value,
-            Self::Logarithm => value.abs().ln_1p().copysign(value),
+            Self::Logarithm { knee } => (value.abs() / f64::from(knee)).ln_1p().copysign(value),
         }
     }
 
@@ -73,7 +81,7 @@ impl Transform {
     pub(super) fn small(self, change: f32, size: f32) -> f32 {
         match self {
             Self::Plain => change,
-            Self::Logarithm => change / (1.0 + size),
+            Self::Logarithm { knee } => change / (knee + size),
         }
     }
 }

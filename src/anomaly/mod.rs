@@ -33,6 +33,7 @@ mod envelope;
 mod explain;
 mod hold;
 mod lane;
+mod least;
 mod memory;
 mod moment;
 pub mod policy;
@@ -47,6 +48,7 @@ pub use self::{
     detector::Detector,
     envelope::Side,
     lane::View,
+    least::least,
     moment::Moment,
     profile::Usual,
     verdict::{Record, Verdict},

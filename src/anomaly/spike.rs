@@ -45,7 +45,7 @@ impl Spike {
         self.steps = self.steps.saturating_add(1);
         let weight = WEIGHT.max(1.0 / f64::from(self.steps));
         let mut sigmas = f64::MAX;
-        for (square, lane) in self.squares.iter_mut().zip(Transform::ALL) {
+        for (square, lane) in self.squares.iter_mut().zip(Transform::lanes(least)) {
             let step = lane.of(value) - lane.of(before);
             let usual = square.sqrt().max(lane.small(least, size).into()) + 1e-9;
             sigmas = sigmas.min(step.abs() / usual);

@@ -19,7 +19,7 @@ use super::{
     progress, whole_file,
 };
 use crate::{
-    anomaly::{Detector, Moment},
+    anomaly::{Detector, Moment, Verdict, least},
     app::chain,
     figures::Unit,
 };
@@ -49,12 +49,22 @@ pub(super) struct Request {
     /// Where the hour of the day is taken from for times that name an instant [default: the system's]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     timezone: Option<TimeZone>,
-    /// Smallest difference that matters, in the unit of the values
-    #[arg(long, value_name = "NUMBER", default_value_t = 0.0, value_parser = least)]
-    least: f32,
-    /// Signal that the values are of, such as `cpu_usage_ratio`: the list then has its unit
+    /// Smallest difference that matters, in the unit of the values [default: that of the signal, else 0]
+    #[arg(long, value_name = "NUMBER", value_parser = difference)]
+    least: Option<f32>,
+    /// Signal that the values are of, such as `cpu_usage_ratio`: gives them their unit
     #[arg(long, value_name = "NAME")]
     signal: Option<String>,
+}
+
+impl Request {
+    fn signal(&self) -> &str {
+        self.signal.as_deref().unwrap_or("value")
+    }
+
+    fn least(&self) -> f32 {
+        self.least.unwrap_or_else(|| least(Unit::of(self.signal())))
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -172,7 +182,7 @@ impl<'a, R: Read> Replay<'a, R> {
             value: column(head, "value", request)?,
             rows,
             zone: request.timezone.clone().unwrap_or_else(TimeZone::system),
-            detector: Detector::new(request.least),
+            detector: Detector::new(request.least()),
             outcome: Outcome::default(),
         })
     }
@@ -223,8 +233,8 @@ impl<'a, R: Read> Replay<'a, R> {
         Ok(verdict.score)
     }
 
-    fn sentence(&self, verdict: &crate::anomaly::Verdict, at: Moment) -> String {
-        let signal = self.request.signal.as_deref().unwrap_or("value");
+    fn sentence(&self, verdict: &Verdict, at: Moment) -> String {
+        let signal = self.request.signal();
         verdict.explain(signal, Unit::of(signal), at)
     }
 }
@@ -290,7 +300,7 @@ fn zone(name: &str) -> Result<TimeZone, jiff::Error> {
     TimeZone::get(name)
 }
 
-fn least(text: &str) -> Result<f32, String> {
+fn difference(text: &str) -> Result<f32, String> {
     let number: f32 = text.parse().map_err(|_| "accepted: a number".to_owned())?;
     if number.is_finite() && number >= 0.0 {
         Ok(number)
