@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     calendar::{Calendar, Place},
     envelope::{Side, Surprise},
-    hold::Hold,
+    hold::{ALARM, Hold},
     lane::{Lane, Sample, Transform, View},
     memory::Memory,
     moment::Moment,
@@ -17,8 +17,6 @@ use super::{
 
 /// Nothing is scored before this many samples.
 const WARM_UP: u32 = 20;
-/// Surprise that makes a score of one half.
-const HALF: f32 = 0.06;
 /// Larger values are told as this; their squares still are numbers.
 const LARGEST: f64 = 1e18;
 
@@ -84,7 +82,7 @@ impl Detector {
         verdict.surprise = surprise;
         verdict.oddity = oddity;
         if tick.samples >= WARM_UP {
-            verdict.score = told / (told + HALF);
+            verdict.score = told / (told + ALARM);
         }
         if oddity.is_some() {
             let side = if value >= verdict.usual {
