@@ -16,7 +16,7 @@ use crate::{
 const STEP: usize = 30;
 const HOSTS: u64 = 3;
 /// Series of each kind on a host; all kinds make fifty series.
-const OF_EACH: u64 = 5;
+const OF_EACH: u32 = 5;
 const DAYS: i64 = 28;
 const SEEDS: u64 = 12;
 /// What happens is to be shown within five minutes.
@@ -70,8 +70,8 @@ pub(crate) fn quiet(bars: &mut Bars) {
             .flat_map(|kind| (0..OF_EACH).map(move |group| (*kind, group)))
             .zip(0..)
             .map(|((kind, group), number)| {
-                let seed = host * OF_EACH + group;
-                Watched::new(kind, seed, number, number % OF_EACH as u32)
+                let seed = host * u64::from(OF_EACH) + u64::from(group);
+                Watched::new(kind, seed, number, group)
             })
             .collect();
         for unix in (BEGIN..BEGIN + DAYS * DAY).step_by(STEP) {
@@ -80,14 +80,14 @@ pub(crate) fn quiet(bars: &mut Bars) {
                 .filter_map(|one| one.sight(unix, |value| value, false));
             for decision in events.judge(unix, sightings) {
                 match decision {
-                    Decision::Show { series } => *shown.entry(series / OF_EACH as u32).or_default() += 1,
+                    Decision::Show { series } => *shown.entry(series / OF_EACH).or_default() += 1,
                     Decision::Mail { .. } => mails += 1,
                 }
             }
         }
     }
     table("Quiet", &["kind", "shown per series-day"]);
-    let days = HOSTS as f64 * OF_EACH as f64 * DAYS as f64;
+    let days = HOSTS as f64 * f64::from(OF_EACH) * DAYS as f64;
     let rates: Vec<f64> = (0..)
         .zip(Kind::ALL)
         .map(|(number, _)| f64::from(shown.get(&number).copied().unwrap_or(0)) / days)
