@@ -23,7 +23,7 @@ const LARGEST: f64 = 1e18;
 /// What is known about one series. Its size is fixed, below 4 KB, and it owns nothing else.
 ///
 /// It is saved and restored by serde as it is: numbers survive exactly in JSON, and a restored detector says what the
-/// saved one would have said. A state of another [version](Version) is refused.
+/// saved one would have said. A state of another version is refused.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detector {
