@@ -20,6 +20,7 @@ pub mod units;
 mod sys;
 
 pub mod alerts;
+pub mod anomaly;
 pub mod collectors;
 pub mod config;
 pub mod exposition;

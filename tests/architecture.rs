@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("collectors", &["sys"]),
     ("exposition", &[]),
     ("history", &[]),
+    ("anomaly", &[]),
     ("rules", &[]),
     ("alerts", &["rules"]),
     ("notifiers", &["alerts", "rules"]),

@@ -13,12 +13,15 @@ mod history;
 mod instance;
 mod man;
 mod print_config;
+mod progress;
+mod replay;
 mod rules;
 mod run;
 mod table;
 mod test_email;
 mod times;
 mod user;
+mod whole_file;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -135,6 +138,12 @@ enum Command {
         #[command(flatten)]
         flags: Box<Flags>,
     },
+    /// Put a recorded series through the anomaly detector, as it would have judged it live
+    #[command(after_help = replay::NOTES)]
+    Replay {
+        #[command(flatten)]
+        request: replay::Request,
+    },
     /// Show the rules in force, and where each comes from
     Rules {
         #[command(subcommand)]
@@ -226,6 +235,7 @@ fn dispatch(cli: Cli) -> Exit {
             output,
             flags,
         } => analyze::answer(&flags.or(outer), &request, output.format),
+        Command::Replay { request } => replay::answer(&request),
         Command::Rules { action } => rules::answer(outer, action),
         Command::Alerts { action } => alerts::answer(outer, action),
         Command::TestEmail { request, flags } => test_email::answer(&flags.or(outer), &request),

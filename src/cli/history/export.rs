@@ -16,6 +16,7 @@ use crate::{
     cli::{
         answer::{Answer, Exit},
         times::{Range, Times},
+        whole_file,
     },
     clock::Clock,
     collectors,
@@ -116,13 +117,7 @@ fn write_file(place: &Place, request: &Request, range: Range, path: &Path) -> Re
         path: path.to_owned(),
         source,
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(fail)?;
-    let mut out = BufWriter::new(file);
-    write(place, request, range, &mut out)?;
-    let file = out.into_inner().map_err(|error| fail(error.into_error()))?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    Ok(())
+    whole_file::write(path, fail, |out| write(place, request, range, out))
 }
 
 fn write(place: &Place, request: &Request, range: Range, out: &mut impl Write) -> Result<(), Failure> {

@@ -7,13 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::{Place, records, transitions};
 use crate::{
     app::{chain, create_private},
     cli::{
         answer::{Answer, Exit},
+        progress,
         times::Range,
     },
     durable::{self, Lock, Os},
@@ -74,7 +73,7 @@ pub(super) fn answer(place: &Place, request: &Request) -> Answer {
         Ok(lock) => lock,
         Err(why) => return Answer::failure(Exit::WorldsFault, format_args!("failed to {why}")),
     };
-    let bar = progress(&files);
+    let bar = progress::bytes(files.iter().map(|file| size(file)).sum());
     let mut answer = Answer::fine("");
     for file in &files {
         bar.set_message(file.display().to_string());
@@ -110,15 +109,6 @@ fn expand(path: &Path) -> Vec<PathBuf> {
     }
     let files = Kind::ALL.map(|kind| path.join(kind.file()));
     files.into_iter().filter(|file| file.exists()).collect()
-}
-
-/// A bar on a terminal; nothing elsewhere.
-fn progress(files: &[PathBuf]) -> ProgressBar {
-    let bar = ProgressBar::new(files.iter().map(|file| size(file)).sum());
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn size(file: &Path) -> u64 {
