@@ -6,6 +6,7 @@
 //! ```
 
 mod account;
+mod circles;
 mod config;
 mod connect;
 mod device;
@@ -16,6 +17,7 @@ mod flight;
 mod gateway;
 #[cfg(target_os = "linux")]
 mod linux;
+mod list;
 #[cfg(target_os = "linux")]
 mod packet;
 #[cfg(not(target_os = "linux"))]
@@ -46,7 +48,7 @@ use tokio::sync::{Notify, oneshot};
 use tracing::error;
 
 pub use self::{
-    config::{Check, Config, Degraded, Target},
+    config::{Check, Config, Degraded, Listed, Target},
     families::METRICS,
     gateway::find as default_gateway,
     readings::SIGNALS,

@@ -64,7 +64,7 @@ impl Table {
     /// Takes a changed configuration over. Devices that keep name, address and check keep what they accumulated.
     pub(super) fn apply(&mut self, config: &Config, now: Now) {
         let was_enabled = std::mem::replace(&mut self.enabled, config.enabled);
-        self.wants_gateway = config.targets.is_empty() && config.default_gateway;
+        self.wants_gateway = config.watches_gateway();
         let before_plan = self.plan;
         self.plan = plan_of(config, before_plan.epoch);
         self.limits = limits_of(config);
@@ -260,7 +260,7 @@ impl Table {
             .map(|d| (d.spec.name.clone(), d))
             .collect();
         let mut fresh = Vec::new();
-        for spec in config.targets.iter().map(Spec::of) {
+        for spec in config.devices().map(Spec::of) {
             match before.remove(&spec.name).filter(|old| spec.continues(&old.spec)) {
                 Some(old) => self.keep(old, spec),
                 None => fresh.push(spec),
@@ -294,7 +294,7 @@ impl Table {
     }
 
     fn put_in_order(&mut self, config: &Config) {
-        let targets = config.targets.iter().map(Target::display_name);
+        let targets = config.devices().map(Target::display_name);
         let positions: HashMap<_, _> = targets.zip(0_usize..).collect();
         let mut order: Vec<_> = self
             .devices
