@@ -9,11 +9,14 @@ use super::reload::Reloader;
 use crate::{
     build,
     clock::{Clock, Now},
-    collectors::{self, Guarded, devices::Status},
+    collectors::{
+        self, Guarded,
+        devices::{Check, Status, Target},
+    },
     sample::{Batch, Health, Missing, Observed},
     web::{
-        self, CollectorStatus, DeviceRow, DeviceStatus, InterfaceRow, LastReload, Measure, Overview, Tile,
-        Watch,
+        self, CollectorStatus, DeviceRow, DeviceStatus, InterfaceRow, KnownDevice, LastReload, Measure,
+        Overview, Tile, Watch,
     },
 };
 
@@ -77,6 +80,22 @@ impl Watch for View {
         }
     }
 
+    fn devices(&self) -> Vec<KnownDevice> {
+        let config = Arc::clone(&self.reloader.in_force().borrow());
+        let devices = &config.collectors.devices;
+        if !devices.watches_gateway() {
+            return devices.devices().map(known).collect();
+        }
+        let gateway = self.set.devices.overview(self.clock.now()).into_iter();
+        let known = gateway.map(|device| KnownDevice {
+            name: device.name,
+            address: device.address,
+            check: SmolStr::new_static(check(Check::Icmp)),
+            ..KnownDevice::default()
+        });
+        known.collect()
+    }
+
     fn zone(&self) -> TimeZone {
         self.reloader.in_force().borrow().zone()
     }
@@ -90,6 +109,26 @@ impl View {
             text: catcher.notice(),
             link: catcher.page.clone(),
         })
+    }
+}
+
+fn known(target: &Target) -> KnownDevice {
+    KnownDevice {
+        name: target.display_name().into(),
+        address: target.address.as_str().into(),
+        group: target.group.as_str().into(),
+        parents: target.parents.iter().map(SmolStr::from).collect(),
+        check: SmolStr::new_static(check(target.check)),
+        port: target.port,
+    }
+}
+
+/// The word of the configuration.
+fn check(check: Check) -> &'static str {
+    match check {
+        Check::Icmp => "icmp",
+        Check::Tcp => "tcp",
+        Check::IcmpThenTcp => "icmp-then-tcp",
     }
 }
 

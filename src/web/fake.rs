@@ -18,8 +18,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use tower::ServiceExt;
 
 use super::{
-    CarryingOut, CollectorStatus, Config, Control, Desk, LastReload, Order, Overview, Refusal, ReloadReport,
-    Reloading, Services, Stages, Status, Telemetry, Token, Watch, router,
+    CarryingOut, CollectorStatus, Config, Control, Desk, KnownDevice, LastReload, Order, Overview, Refusal,
+    ReloadReport, Reloading, Services, Stages, Status, Telemetry, Token, Watch, router,
 };
 use crate::{
     alerts::Alert,
@@ -43,6 +43,7 @@ pub(super) struct Fake {
     pub(super) panics: AtomicBool,
     pub(super) takes: Duration,
     pub(super) alerts: Vec<Alert>,
+    pub(super) devices: Vec<KnownDevice>,
 }
 
 impl Gather for Fake {
@@ -101,6 +102,10 @@ impl Watch for Fake {
     fn overview(&self) -> Overview {
         assert!(!self.broken.load(Ordering::SeqCst), "the overview is broken");
         Overview::default()
+    }
+
+    fn devices(&self) -> Vec<KnownDevice> {
+        self.devices.clone()
     }
 
     fn zone(&self) -> TimeZone {
