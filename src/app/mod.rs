@@ -5,11 +5,12 @@
 //!  intervals, background    ├─> latest batches ──> View ──> web (page, status)
 //!                           └─> Pipeline ─┬─> Recorder ──> history ──> web (API), charts in mails
 //!                                         └─> rules ──> alerts ──> outbox ──> delivery ──> email, webhook
-//! SIGHUP, POST /-/reload ──> Reloader ──> collectors, log, web, Pipeline, notifiers
+//! SIGHUP, POST /-/reload, devices file ──> Reloader ──> collectors, log, web, Pipeline, notifiers
 //! ```
 
 mod backstage;
 mod desk;
+mod devices_file;
 mod gather;
 mod greeting;
 mod keep;
@@ -255,6 +256,7 @@ impl App {
             Arc::clone(&self.set),
             self.clock,
         ));
+        tasks.spawn(devices_file::follow(Arc::clone(&self.reloader), stopping.clone()));
         tasks.spawn(signals::reload_on_hangup(self.reloader, stopping)?);
         let asked_to_stop = signals::stop()?;
         info!(address = %self.address, "listening");

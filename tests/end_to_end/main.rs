@@ -16,6 +16,7 @@ mod requirement;
 mod support;
 
 mod backfill;
+mod devices_file;
 mod requests;
 mod serving;
 mod settings;

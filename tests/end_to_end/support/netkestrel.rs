@@ -47,6 +47,14 @@ impl Setup {
         std::fs::write(self.file(), configuration).unwrap();
     }
 
+    /// Puts a file beside the configuration, in one piece as editors do, and returns where it is.
+    pub(crate) fn put(&self, name: &str, text: &str) -> PathBuf {
+        let (file, new) = (self.folder.path().join(name), self.folder.path().join("new"));
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(&new, &file).unwrap();
+        file
+    }
+
     /// A call of the program with the flags that every command takes.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut line = self.before_the_program();
