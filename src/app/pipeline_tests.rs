@@ -126,6 +126,7 @@ impl Running {
                 subject: "".into(),
                 observed: Observed::Value(cpu),
             }],
+            changes: Vec::new(),
             health: Vec::new(),
         };
         self.news.send(batch).await.expect("it runs");

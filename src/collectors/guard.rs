@@ -399,6 +399,7 @@ mod tests {
                 at,
                 elapsed: None,
                 readings: Vec::new(),
+                changes: Vec::new(),
                 health,
             })
         }

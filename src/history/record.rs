@@ -94,6 +94,7 @@ impl Record {
             },
             elapsed: self.elapsed,
             readings: readings.collect(),
+            changes: Vec::new(),
             health: Vec::new(),
         }
     }

@@ -57,7 +57,7 @@ use self::{connect::Connector, table::Table};
 use super::{Background, Collect, Context, HealthLimits, News, Outcome, Stop};
 use crate::{
     clock::{Clock, Now},
-    sample::{Batch, Family, Reading, Scope},
+    sample::{Batch, Change, Family, Reading, Scope},
     sys::waker::Waker,
 };
 
@@ -256,6 +256,7 @@ impl Collect for Collector {
             at: now,
             elapsed: before.map(|before| now.instant.saturating_duration_since(before)),
             readings: readings::take(&mut table),
+            changes: readings::take_changes(&mut table, now),
             health: vec![readings::health(&table)],
         })
     }
@@ -282,7 +283,7 @@ impl Shared {
     }
 
     /// Tells at once which devices came or went; what is lost on the way, the next interval run tells.
-    fn tell(&self, readings: Vec<Reading>, at: Now) {
+    fn tell(&self, readings: Vec<Reading>, changes: Vec<Change>, at: Now) {
         if readings.is_empty() {
             return;
         }
@@ -292,6 +293,7 @@ impl Shared {
             at,
             elapsed: None,
             readings,
+            changes,
             health: Vec::new(),
         });
     }

@@ -1,6 +1,6 @@
 //! One interval run over all devices: readings for rules and history, and the health of the component.
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::{
     account::Sums,
@@ -9,7 +9,10 @@ use super::{
     state::{Cause, Status},
     table::Table,
 };
-use crate::sample::{ComponentHealth, Health, Missing, Observed, Reading, Signal, SubjectKind};
+use crate::{
+    clock::Now,
+    sample::{Change, ComponentHealth, Health, Missing, Observed, Reading, Signal, SubjectKind},
+};
 
 const UP: Signal = Signal {
     name: "device_up",
@@ -53,6 +56,22 @@ pub(super) fn of_change(device: &Device, is_up: bool) -> Reading {
         value,
         Observed::Missing(Missing::NoSample),
     )
+}
+
+/// Since when a device is reachable or not, and why.
+pub(super) fn change(device: &Device, now: Now) -> Change {
+    Change {
+        subject: device.spec.name.clone(),
+        lasting: now.instant.saturating_duration_since(device.machine.since()),
+        why: format_smolstr!("{}", device.machine.cause()),
+    }
+}
+
+/// The same for every device of which it is new since the last call.
+pub(super) fn take_changes(table: &mut Table, now: Now) -> Vec<Change> {
+    let devices = table.devices_mut();
+    let changed = devices.filter_map(|device| device.machine.take_untold().then(|| change(device, now)));
+    changed.collect()
 }
 
 /// Down devices are critical, degraded ones a warning; without any device that can be judged it is unknown.

@@ -1,7 +1,11 @@
 //! The status of one device, from the outcomes of its probes. Pure: (state, outcome, now) gives the next state.
 //! One miss is a suspicion, `failures` misses in a row are an outage, one answer ends either.
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt,
+    time::{Duration, Instant},
+};
 
 use super::{
     probe::{Miss, Outcome, Unsent, UnsentReason},
@@ -137,6 +141,11 @@ pub(super) struct Machine {
     explained: Option<Miss>,
     unsent: u32,
     window: VecDeque<Option<Duration>>,
+    /// The first miss of the present silence.
+    silent_since: Option<Instant>,
+    /// Whether it is reachable, since when that is so, and whether somebody has yet to be told.
+    reachable: (Option<bool>, Instant),
+    is_untold: bool,
     definite: Option<bool>,
     changes: u64,
     changed_at: Option<Now>,
@@ -153,6 +162,9 @@ impl Machine {
             explained: None,
             unsent: 0,
             window: VecDeque::with_capacity(WINDOW),
+            silent_since: None,
+            reachable: (None, now.instant),
+            is_untold: false,
             definite: None,
             changes: 0,
             changed_at: None,
@@ -176,6 +188,16 @@ impl Machine {
     /// Changes between up and down, and when the last one was.
     pub(super) fn changes(&self) -> (u64, Option<Now>) {
         (self.changes, self.changed_at)
+    }
+
+    /// Since when it is reachable, or is not, or that cannot be told; an outage begins with its first miss.
+    pub(super) fn since(&self) -> Instant {
+        self.reachable.1
+    }
+
+    /// Whether that is new since the last call.
+    pub(super) fn take_untold(&mut self) -> bool {
+        std::mem::take(&mut self.is_untold)
     }
 
     /// Time for which the state was known, and time up, until `now`.
@@ -288,6 +310,12 @@ impl Machine {
 
     fn settle(&mut self, holds: Duration, now: Now) {
         let up = self.status.is_up();
+        self.silent_since = (self.misses > 0).then(|| self.silent_since.unwrap_or(now.instant));
+        if self.reachable.0 != up {
+            let since = self.silent_since.filter(|_| up == Some(false));
+            self.reachable = (up, since.unwrap_or(now.instant));
+            self.is_untold = true;
+        }
         if let (Some(before), Some(after)) = (self.definite, up)
             && before != after
         {

@@ -16,7 +16,10 @@ use super::{
     schedule::{Plan, Turn},
     state::Limits,
 };
-use crate::{clock::Now, sample::Reading};
+use crate::{
+    clock::Now,
+    sample::{Change, Reading},
+};
 
 /// Names are looked up again this long after an answer, and this long after a failure.
 const LOOKUP_AGAIN: Duration = Duration::from_mins(5);
@@ -37,6 +40,7 @@ pub(super) struct Table {
     next_id: u32,
     /// Changes that nobody has been told yet.
     news: Vec<Reading>,
+    changes: Vec<Change>,
     /// Replies the kernel dropped because our buffer was full.
     pub(super) dropped: u64,
 }
@@ -55,6 +59,7 @@ impl Table {
             lookups: BTreeMap::new(),
             next_id: 0,
             news: Vec::new(),
+            changes: Vec::new(),
             dropped: 0,
         };
         table.apply(config, now);
@@ -159,13 +164,20 @@ impl Table {
         if let FollowUp::Ask(order) = device.record(event, &self.plan, &self.limits, now) {
             orders.push(order);
         }
-        self.news
-            .extend(device.take_news().map(|is_up| readings::of_change(device, is_up)));
+        if let Some(is_up) = device.take_news() {
+            self.news.push(readings::of_change(device, is_up));
+            self.changes.push(readings::change(device, now));
+        }
     }
 
     /// What has changed since the last call.
     pub(super) fn take_news(&mut self) -> Vec<Reading> {
         std::mem::take(&mut self.news)
+    }
+
+    /// Since when [what has changed](Self::take_news) is so.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Names to look up now. Each is given out once until [`resolved`](Self::resolved).

@@ -223,6 +223,7 @@ fn batch(now: Now, elapsed: Option<Duration>, readings: Vec<Reading>, health: Op
         at: now,
         elapsed,
         readings,
+        changes: Vec::new(),
         health: vec![ComponentHealth {
             component: NAME,
             health,
