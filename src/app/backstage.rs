@@ -16,7 +16,7 @@ use super::{
     gather::OwnFamilies,
     keep::Keeper,
     pipeline::Pipeline,
-    recorder::Recorder,
+    recorder::{Recorder, hold},
     schedule::stopped,
     surroundings::Surroundings,
 };
@@ -194,6 +194,9 @@ impl Backstage {
         let held = folder.map(lock).transpose()?.flatten();
         let open = |folder| Arc::new(history::Store::open(Arc::clone(&disk), folder, &config.history));
         let history = folder.map(open);
+        if let Some(history) = &history {
+            history.follow_devices(hold(config), now);
+        }
         let reader = history.as_ref().map(|history| history.reader());
         let mut state = folder.map(|folder| alerts::Store::new(Arc::clone(&disk), folder));
         let saved = state.as_mut().and_then(alerts::Store::load);

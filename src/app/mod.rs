@@ -91,7 +91,6 @@ pub fn catalogue() -> Vec<&'static Desc> {
     for stage in [
         collectors::RUN_METRICS,
         collectors::NEWS_METRICS,
-        history::METRICS,
         rules::METRICS,
         alerts::METRICS,
         notifiers::METRICS,
@@ -103,6 +102,7 @@ pub fn catalogue() -> Vec<&'static Desc> {
     ] {
         all.extend_from_slice(stage);
     }
+    all.extend(history::metrics());
     all
 }
 

@@ -105,6 +105,7 @@ impl Pipeline {
         while let Ok(Some(batch)) = tokio::time::timeout(LAST_RUNS, inputs.batches.recv()).await {
             self.take(&batch);
         }
+        self.recorder.end(self.clock.now());
         let keeping = async {
             while self.keeper.is_busy() {
                 let kept = self.keeper.end().await;
@@ -124,7 +125,8 @@ impl Pipeline {
 
     fn judge_all(&mut self, news: &mut Vec<Batch>) {
         let mut all = Outcome::default();
-        for batch in news.drain(..) {
+        for batch in news.drain(..).map(Arc::new) {
+            self.recorder.batch(&batch);
             let outcome = self.judge(&batch);
             all.transitions.extend(outcome.transitions);
             all.notices.extend(outcome.notices);
@@ -152,6 +154,7 @@ impl Pipeline {
         let rules = config.rules.in_force();
         let known: Vec<InForce> = rules.iter().map(InForce::from).collect();
         let now = self.clock.now();
+        self.recorder.reconfigure(config, now);
         // First, so that nothing is told about a rule that is gone.
         let outcome = self.alerts.rules_in_force(&known, now);
         self.settle(&outcome);
