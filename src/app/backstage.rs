@@ -16,7 +16,7 @@ use super::{
     gather::OwnFamilies,
     keep::Keeper,
     pipeline::Pipeline,
-    recorder::{Recorder, hold},
+    recorder::{Recorder, hold, objectives},
     schedule::stopped,
     surroundings::Surroundings,
 };
@@ -196,6 +196,7 @@ impl Backstage {
         let history = folder.map(open);
         if let Some(history) = &history {
             history.follow_devices(hold(config), now);
+            history.set_objectives(objectives(config));
         }
         let reader = history.as_ref().map(|history| history.reader());
         let mut state = folder.map(|folder| alerts::Store::new(Arc::clone(&disk), folder));

@@ -1,6 +1,7 @@
 //! A thread of its own that writes history, so that a slow disk delays neither a reading nor a rule.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -9,6 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 use tracing::{error, warn};
 
 use crate::{
@@ -39,6 +41,14 @@ pub(crate) fn hold(config: &Config) -> Hold {
         interval: *devices.interval,
         timeout: *devices.timeout,
     }
+}
+
+/// For which share of the known time devices are to be up, of those that have such an objective.
+pub(super) fn objectives(config: &Config) -> BTreeMap<SmolStr, f64> {
+    let targets = config.collectors.devices.targets.iter();
+    targets
+        .filter_map(|target| Some((target.display_name().into(), target.slo?.0)))
+        .collect()
 }
 
 /// Takes what is to be remembered. Without a data folder nothing is.
@@ -82,6 +92,9 @@ impl Recorder {
     /// Devices are asked as `config` says from now on.
     pub(super) fn reconfigure(&self, config: &Config, now: Now) {
         self.put(Entry::Hold(hold(config), now));
+        if let Some(store) = &self.store {
+            store.set_objectives(objectives(config));
+        }
     }
 
     /// Nothing more will come.

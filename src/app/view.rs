@@ -5,11 +5,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use smol_str::SmolStr;
 
-use super::reload::Reloader;
+use super::{recorder::objectives, reload::Reloader};
 use crate::{
     build,
     clock::{Clock, Now},
     collectors::{self, Guarded, devices::Status},
+    config::Config,
     sample::{Batch, Health, Missing, Observed},
     web::{
         self, CollectorStatus, DeviceRow, DeviceStatus, InterfaceRow, LastReload, Measure, Overview, Tile,
@@ -73,7 +74,7 @@ impl Watch for View {
             notice: self.notice(),
             tiles: tiles(&readings),
             interfaces: interfaces(&self.set, &readings),
-            devices: devices(&self.set, now),
+            devices: devices(&self.set, &self.reloader.in_force().borrow(), now),
         }
     }
 
@@ -191,8 +192,10 @@ fn interfaces(set: &collectors::Set, readings: &Readings<'_>) -> Vec<InterfaceRo
     rows.collect()
 }
 
-fn devices(set: &collectors::Set, now: Now) -> Vec<DeviceRow> {
+fn devices(set: &collectors::Set, config: &Config, now: Now) -> Vec<DeviceRow> {
+    let objectives = objectives(config);
     let rows = set.devices.overview(now).into_iter().map(|device| DeviceRow {
+        slo: objectives.get(&device.name).copied(),
         name: device.name,
         group: device.group,
         address: device.address,

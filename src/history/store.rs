@@ -2,6 +2,7 @@
 //! records only. A stream that failed is tried again with the next record.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     time::Instant,
@@ -9,6 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::Value;
+use smol_str::SmolStr;
 use tracing::{info, warn};
 
 use super::{
@@ -103,6 +105,11 @@ impl Store {
         let seen = lock(self.reader.shared(Stream::Devices)).records.newest;
         let (disk, devices) = (Arc::clone(&self.reader.disk), self.reader.devices.clone());
         *book = Some(Book::open(disk, &self.folder, devices, (seen, hold), now));
+    }
+
+    /// From now on metrics tell of these objectives: by device, the share of the known time for which it is to be up.
+    pub fn set_objectives(&self, objectives: BTreeMap<SmolStr, f64>) {
+        self.reader.devices.set_objectives(objectives);
     }
 
     /// Takes in what the collector `devices` saw, also between interval runs; changes are durable when it returns `Ok`.

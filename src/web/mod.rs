@@ -6,6 +6,7 @@ mod alerts;
 mod answer;
 mod connection;
 mod desk;
+mod devices;
 #[cfg(test)]
 mod fake;
 mod history;

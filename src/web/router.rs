@@ -20,7 +20,7 @@ use super::{
     access::{Authorized, check_host},
     alerts,
     answer::{self, set},
-    history, metrics, page, scrape,
+    devices, history, metrics, page, scrape,
     services::{ReloadReport, Services},
 };
 
@@ -41,6 +41,8 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/-/reload", post(reload))
         .route("/api/v1/status", get(status))
         .route("/api/v1/history/{stream}", get(history::range))
+        .route("/api/v1/devices", get(devices::list))
+        .route("/api/v1/devices/{name}/outages", get(devices::outages))
         .route("/api/v1/alerts", get(alerts::list))
         .route("/api/v1/alerts/{id}/ack", post(alerts::acknowledge))
         .route("/api/v1/alerts/{id}/unack", post(alerts::unacknowledge))

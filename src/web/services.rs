@@ -141,6 +141,8 @@ pub struct DeviceRow {
     pub loss: Option<f64>,
     /// Why it is not up, in words; may be empty.
     pub reason: String,
+    /// The share of the known time for which it is to be up.
+    pub slo: Option<f64>,
 }
 
 /// How a device fares.

@@ -55,6 +55,8 @@ enum Step {
     Changed(BTreeMap<String, (String, HumanDuration, String)>),
     /// The same, between two runs.
     News(BTreeMap<String, (String, HumanDuration, String)>),
+    /// Runs come at another interval from now on.
+    Interval(HumanDuration),
     /// Time passes.
     Wait(HumanDuration),
     /// The wall clock is set, forwards or back.
@@ -162,6 +164,10 @@ impl Play {
             }
             Step::Changed(seen) => self.changed(Scope::Whole, seen),
             Step::News(seen) => self.changed(Scope::News, seen),
+            Step::Interval(interval) => {
+                self.hold.interval = **interval;
+                self.store.follow_devices(self.hold, self.now);
+            }
             Step::Wait(length) => self.now = self.now.after(**length),
             Step::Clock(by) => {
                 let (back, length) = (by.starts_with('-'), HumanDuration::parse(&by[1..]).expect(by));

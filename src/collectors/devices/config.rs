@@ -56,7 +56,7 @@ pub struct Degraded {
 }
 
 /// A device.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Name in metrics, on the page and in mails. The address if empty.
@@ -77,6 +77,9 @@ pub struct Target {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
+    /// Share of the known time for which it is to be up, such as 0.999; reports tell what is left of the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Ratio>,
 }
 
 /// How a device is asked.
@@ -154,6 +157,15 @@ impl Target {
             }
             (_, Some(0)) => problems.push("port", "0 is not a port; 1 to 65535 is accepted"),
             _ => {}
+        }
+        if let Some(slo) = self.slo.filter(|slo| !(slo.0 > 0.0 && slo.0 <= 1.0)) {
+            problems.push(
+                "slo",
+                format_args!(
+                    "{} is no objective; a share above 0 and up to 1 is accepted, such as 0.999",
+                    slo.0
+                ),
+            );
         }
     }
 }

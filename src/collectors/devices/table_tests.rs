@@ -415,3 +415,50 @@ fn a_device_that_is_down_from_the_start_is_told_when_confirmed() {
     let told: Vec<usize> = (0..5).map(|_| news_of(&mut table, start, &miss).len()).collect();
     assert_eq!(told, [0, 0, 1, 0, 0]);
 }
+
+#[test]
+fn an_outage_is_told_from_its_first_miss() {
+    let start = Clock::System.now();
+    let mut table = Table::new(&config(&["192.0.2.1"]), start);
+    let miss = Outcome::Missed(Miss::Timeout);
+    let answer = Outcome::Answered(Answer {
+        round_trip: Duration::from_millis(2),
+        hop_limit: None,
+    });
+    let mut now = start;
+    let mut lasting = |table: &mut Table, outcome: &Outcome, seconds| {
+        now = now.after(Duration::from_secs(seconds));
+        let (device, mut orders) = (table.devices().next().expect("one").id, Vec::new());
+        let number = u64::MAX / 2 + now.instant.duration_since(start.instant).as_secs();
+        let event = Event {
+            id: ProbeId { device, number },
+            method: crate::collectors::devices::probe::Method::Echo,
+            what: What::Ended(outcome.clone()),
+        };
+        table.record(&event, now, &mut orders);
+        let changes = table.take_changes().into_iter();
+        let changes: Vec<_> = changes.map(|change| change.lasting.as_secs()).collect();
+        (changes, now)
+    };
+    for (outcome, seconds, expected) in [
+        (&answer, 1, vec![]),
+        (&miss, 10, vec![]),
+        (&answer, 5, vec![]),
+        (&miss, 10, vec![]),
+        (&miss, 2, vec![]),
+        (&miss, 1, vec![3]),
+        (&miss, 1, vec![]),
+    ] {
+        assert_eq!(lasting(&mut table, outcome, seconds).0, expected);
+    }
+    // The next run tells it again, as news may be lost.
+    let (_, now) = lasting(&mut table, &miss, 10);
+    let told = |table: &mut Table| -> Vec<_> {
+        let changes = readings::take_changes(table, now).into_iter();
+        changes
+            .map(|change| (change.lasting.as_secs(), change.why))
+            .collect()
+    };
+    assert_eq!(told(&mut table), [(14, "no answer in time".into())]);
+    assert_eq!(told(&mut table), []);
+}

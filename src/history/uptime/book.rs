@@ -1,6 +1,7 @@
 //! The log of transitions on disk, and what is known of it in memory. What cannot be written waits for the next entry.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,6 +9,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 use tracing::warn;
 
 use super::{Hold, Ledger, Tracker, entry::Entry, metrics::Figures};
@@ -50,6 +52,11 @@ impl Shared {
     /// Looks at what is known; `None` where nothing is followed.
     pub(in crate::history) fn look<T>(&self, look: impl FnOnce(&Tracker) -> T) -> Option<T> {
         self.lock().tracker.as_ref().map(look)
+    }
+
+    /// Devices are to be up for these shares of the known time from now on.
+    pub(in crate::history) fn set_objectives(&self, objectives: BTreeMap<SmolStr, f64>) {
+        self.lock().figures.objectives = objectives;
     }
 
     /// Present values of [`super::METRICS`].

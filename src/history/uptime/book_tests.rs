@@ -156,3 +156,23 @@ fn figures_vanish_when_runs_are_missing() {
     assert_eq!(series(now.instant), 5);
     assert_eq!(series(now.instant + minutes(10)), 0);
 }
+
+#[test]
+fn an_objective_has_a_budget_once_something_is_known() {
+    let (disk, now) = (Volatile::default(), start());
+    let mut book = open(&disk, now);
+    book.shared.set_objectives([("router".into(), 0.5)].into());
+    for (minute, up) in [(0, 1.0), (1, 1.0), (2, 0.0), (3, 0.0)] {
+        book.observe(&run(now.after(minutes(minute)), up))
+            .expect("written");
+    }
+    let state = book.shared.lock();
+    let families = state.figures.families(HOLD, now.instant + minutes(3));
+    let values: Vec<_> = families
+        .iter()
+        .filter(|family| family.desc.name.contains("slo"))
+        .flat_map(|family| family.points.iter().map(|point| format!("{:?}", point.value)))
+        .collect();
+    // Two minutes up and one down: of a minute and a half, half a minute is left.
+    assert_eq!(values, ["Number(0.5)", "Number(30.0)"]);
+}

@@ -1,7 +1,10 @@
 //! Uptime over the usual windows, as metrics. Computed at most once a minute and kept small: a scrape only writes it
 //! down.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use smol_str::SmolStr;
 
@@ -39,8 +42,21 @@ const COVERAGE: Desc = Desc {
     help: "Share of the window in which it was known whether the device is up or down.",
 };
 
+const OBJECTIVE: Desc = Desc {
+    name: "netkestrel_device_slo_ratio",
+    kind: Kind::Gauge,
+    labels: &["device"],
+    help: "Share of the known time for which the device is to be up, where one is configured.",
+};
+const BUDGET: Desc = Desc {
+    name: "netkestrel_device_slo_budget_seconds",
+    kind: Kind::Gauge,
+    labels: &["device", "window"],
+    help: "Seconds the device may still be down in the window; below 0 when it missed its objective.",
+};
+
 /// Metrics of uptime.
-pub(in crate::history) const METRICS: &[&Desc] = &[&UPTIME, &COVERAGE];
+pub(in crate::history) const METRICS: &[&Desc] = &[&UPTIME, &COVERAGE, &OBJECTIVE, &BUDGET];
 
 /// Shares as whole billionths: half the size, and shown without digits that mean nothing.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +68,8 @@ struct Shares {
 /// What was computed last.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
+    /// By device, of those that have one.
+    pub(super) objectives: BTreeMap<SmolStr, f64>,
     at: Option<Instant>,
     devices: Vec<(SmolStr, [Shares; WINDOWS.len()])>,
 }
@@ -75,6 +93,37 @@ impl Figures {
         self.at = Some(now.instant);
     }
 
+    fn objectives(&self, is_fresh: bool) -> (Family, Family) {
+        let (mut objective, mut budget) = (Family::new(&OBJECTIVE), Family::new(&BUDGET));
+        let month = WINDOWS
+            .iter()
+            .position(|(name, _)| *name == ONE)
+            .unwrap_or_default();
+        let length = WINDOWS.get(month).map_or(0.0, |(_, length)| length.as_secs_f64());
+        let devices = self
+            .devices
+            .iter()
+            .filter(|_| is_fresh && !self.objectives.is_empty());
+        for (device, shares) in devices {
+            let Some(slo) = self.objectives.get(device) else {
+                continue;
+            };
+            objective.push([device.clone()], *slo);
+            if let Some(Shares {
+                uptime: Some(uptime),
+                coverage,
+            }) = shares.get(month)
+            {
+                let left = length * share(*coverage) * (share(*uptime) - slo);
+                budget.push(
+                    [device.clone(), SmolStr::new_static(ONE)],
+                    (left * 1e3).round() / 1e3,
+                );
+            }
+        }
+        (objective, budget)
+    }
+
     /// The families at this moment; nothing when runs have been missing for long.
     pub(super) fn families(&self, hold: Hold, now: Instant) -> Vec<Family> {
         let (mut uptime, mut coverage) = (Family::new(&UPTIME), Family::new(&COVERAGE));
@@ -95,7 +144,8 @@ impl Figures {
                 coverage.push(labels(), share(shares.coverage));
             }
         }
-        vec![uptime, coverage]
+        let (objective, budget) = self.objectives(is_fresh);
+        vec![uptime, coverage, objective, budget]
     }
 }
 

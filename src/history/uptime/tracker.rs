@@ -2,20 +2,24 @@
 //! limited time, and only for time that really passed: a clock that jumps, a suspended host and our own downtime
 //! leave a gap, and make neither uptime nor downtime.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::{
     Ledger, Standing, Sums, WINDOWS,
+    course::Course,
     entry::{Change, Entry, Gap},
     ledger::window,
     millis, moment, reason,
 };
 use crate::{
     clock::Now,
-    sample::{Batch, Scope, SubjectKind},
+    sample::{self, Batch, Reading, Scope, SubjectKind},
 };
 
 /// The signal that says how devices stand.
@@ -59,9 +63,11 @@ impl Hold {
 pub struct Tracker {
     ledger: Ledger,
     hold: Hold,
+    /// What was agreed on when the last batch came, if that was longer.
+    hold_before: Option<Hold>,
     last: Option<Now>,
     /// Devices of the last interval run.
-    watched: BTreeSet<SmolStr>,
+    watched: Vec<SmolStr>,
 }
 
 impl Tracker {
@@ -93,7 +99,8 @@ impl Tracker {
             ledger,
             hold,
             last: None,
-            watched: BTreeSet::new(),
+            watched: Vec::new(),
+            hold_before: None,
         };
         (tracker, entry)
     }
@@ -105,13 +112,22 @@ impl Tracker {
             ledger: Ledger::default(),
             hold,
             last: None,
-            watched: BTreeSet::new(),
+            watched: Vec::new(),
+            hold_before: None,
         }
     }
 
     /// From now on devices are asked at other intervals.
     pub fn set_hold(&mut self, hold: Hold) {
-        self.hold = hold;
+        let before = std::mem::replace(&mut self.hold, hold);
+        if before.overdue() > hold.overdue() {
+            self.hold_before.get_or_insert(before);
+        }
+    }
+
+    /// What holds until the next batch.
+    fn hold(&self) -> Hold {
+        self.hold_before.unwrap_or(self.hold)
     }
 
     /// What is known.
@@ -123,12 +139,12 @@ impl Tracker {
     /// Condenses what is old, and forgets devices of which nothing is known.
     pub(super) fn condense(&mut self, now: Timestamp) {
         self.ledger.condense(now);
-        let watched = &self.watched;
+        let watched: HashSet<&SmolStr> = self.watched.iter().collect();
         self.ledger.forget_strangers(|device| watched.contains(device));
     }
 
-    /// Devices of the last interval run, in order.
-    pub(super) fn watched(&self) -> &BTreeSet<SmolStr> {
+    /// Devices of the last interval run.
+    pub(super) fn watched(&self) -> &[SmolStr] {
         &self.watched
     }
 
@@ -153,8 +169,8 @@ impl Tracker {
             return now.wall;
         };
         let waited = now.instant.saturating_duration_since(last.instant);
-        if waited > self.hold.overdue() {
-            later(last.wall, self.hold.credited())
+        if waited > self.hold().overdue() {
+            later(last.wall, self.hold().credited())
         } else {
             now.wall
         }
@@ -169,7 +185,8 @@ impl Tracker {
             return Vec::new();
         }
         self.last = Some(now);
-        let gap = last.and_then(|last| gap(last, now, self.hold));
+        let gap = last.and_then(|last| gap(last, now, self.hold()));
+        self.hold_before = None;
         let (mut early, mut late) = (Entry::new(now.wall), Entry::new(now.wall));
         for change in self.changes(batch) {
             let since = since(&change, last, now);
@@ -195,7 +212,9 @@ impl Tracker {
         entries.extend(Some(early).filter(|entry| !entry.changes.is_empty()));
         entries.extend(gap);
         entries.extend(Some(late).filter(|entry| !entry.changes.is_empty()));
-        entries.iter().for_each(|entry| self.ledger.apply(entry));
+        for entry in &entries {
+            self.ledger.apply(entry);
+        }
         entries
     }
 
@@ -214,35 +233,32 @@ impl Tracker {
 
     /// Devices that stand otherwise than before.
     fn changes(&mut self, batch: &Batch) -> Vec<Changed> {
-        let readings = batch
-            .readings
+        let told: HashMap<&SmolStr, &sample::Change> = batch
+            .changes
             .iter()
-            .filter(|reading| reading.signal.name == SIGNAL && reading.signal.subject == SubjectKind::Device);
+            .map(|change| (&change.subject, change))
+            .collect();
         let mut changed = Vec::new();
-        let mut seen = BTreeSet::new();
-        for reading in readings {
+        for reading in readings(batch) {
             let (device, is) = (&reading.subject, Standing::of(reading.observed));
-            if batch.scope == Scope::Whole {
-                seen.insert(device.clone());
-            }
-            let before = self.ledger.courses.get(device).map(|course| course.present());
+            let before = self.ledger.courses.get(device).map(Course::present);
             if before.unwrap_or(Standing::Unknown) == is {
                 continue;
             }
-            let change = batch.changes.iter().find(|change| change.subject == *device);
-            let why = change.map(|change| change.why.clone()).unwrap_or_default();
+            let told = told.get(device);
+            let why = told
+                .map(|change| change.why.clone())
+                .filter(|why| !why.is_empty());
             changed.push(Changed {
                 device: device.clone(),
                 is,
-                lasting: change.map(|change| change.lasting),
-                why: if why.is_empty() {
-                    reason(reading.observed).unwrap_or_default().into()
-                } else {
-                    why
-                },
+                lasting: told.map(|change| change.lasting),
+                why: why.unwrap_or_else(|| reason(reading.observed).unwrap_or_default().into()),
             });
         }
-        if batch.scope == Scope::Whole {
+        let is_same = || readings(batch).map(|reading| &reading.subject).eq(&self.watched);
+        if batch.scope == Scope::Whole && !is_same() {
+            let seen: HashSet<&SmolStr> = readings(batch).map(|reading| &reading.subject).collect();
             let gone = self.watched.iter().filter(|device| !seen.contains(*device));
             changed.extend(gone.map(|device| Changed {
                 device: device.clone(),
@@ -250,10 +266,16 @@ impl Tracker {
                 lasting: None,
                 why: SmolStr::new_static("no longer watched"),
             }));
-            self.watched = seen;
+            self.watched = readings(batch).map(|reading| reading.subject.clone()).collect();
         }
         changed
     }
+}
+
+/// What a batch says of how devices stand.
+fn readings(batch: &Batch) -> impl Iterator<Item = &Reading> {
+    let readings = batch.readings.iter();
+    readings.filter(|reading| reading.signal.name == SIGNAL && reading.signal.subject == SubjectKind::Device)
 }
 
 struct Changed {
