@@ -35,6 +35,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+pub(crate) use self::recorder::hold;
 use self::{
     backstage::{Backstage, data_folder},
     gather::{Gatherer, OwnFamilies},

@@ -15,6 +15,7 @@ mod man;
 mod print_config;
 mod progress;
 mod replay;
+mod report;
 mod rules;
 mod run;
 mod table;
@@ -144,6 +145,14 @@ enum Command {
         #[command(flatten)]
         request: replay::Request,
     },
+    /// Tell how available devices were, with their outages, loss and response times
+    #[command(after_help = report::EXAMPLES)]
+    Report {
+        #[command(flatten)]
+        request: report::Request,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
     /// Show the rules in force, and where each comes from
     Rules {
         #[command(subcommand)]
@@ -236,6 +245,7 @@ fn dispatch(cli: Cli) -> Exit {
             flags,
         } => analyze::answer(&flags.or(outer), &request, output.format),
         Command::Replay { request } => replay::answer(&request),
+        Command::Report { request, flags } => report::answer(&flags.or(outer), &request),
         Command::Rules { action } => rules::answer(outer, action),
         Command::Alerts { action } => alerts::answer(outer, action),
         Command::TestEmail { request, flags } => test_email::answer(&flags.or(outer), &request),

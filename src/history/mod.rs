@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    analysis::{Analysis, Analyzer, Window},
+    analysis::{Analysis, Analyzer, Availability, Window},
     error::Error,
     moment::{NotATime, parse_step, parse_time},
     query::{Answer, Answered, Point, Query},

@@ -15,6 +15,7 @@ mod entry;
 mod ledger;
 mod metrics;
 mod outage;
+pub mod report;
 mod sums;
 mod tracker;
 
