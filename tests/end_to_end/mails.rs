@@ -173,6 +173,11 @@ fn an_incident_without_mail_server_and_with_a_crash_is_told_once_for_each_device
     all_up(&mut netkestrel);
     site.kill();
     firing(&mut netkestrel, 3.0);
+    // What fires is shown before the disk has it; a crash in between would be one before the finding.
+    netkestrel.wait_for("the outbox to have the mails", |page| {
+        let waiting = page.value("netkestrel_notification_queue_length", "")?;
+        (waiting > 2.5).then_some(())
+    });
     netkestrel.process.signal(Signal::KILL);
     drop(netkestrel);
 
