@@ -293,6 +293,7 @@ fn context(config: &Config, clock: Clock, news: News) -> Context {
         limits: config.health_limits(),
         clock,
         news,
+        demo: None,
     }
 }
 

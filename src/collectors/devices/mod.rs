@@ -8,6 +8,7 @@
 mod account;
 mod config;
 mod connect;
+mod demo;
 mod device;
 mod engine;
 mod families;
@@ -70,6 +71,8 @@ pub struct Collector {
     clock: Clock,
     procfs: String,
     last_run: Mutex<Option<Instant>>,
+    /// In a demo, what happens instead of pings.
+    play: Option<Mutex<demo::Play>>,
 }
 
 /// A device as a page shows it.
@@ -112,13 +115,38 @@ impl Collector {
     }
 
     fn with_look_up(config: &Config, context: &Context, look_up: LookUp) -> Self {
-        let table = Table::new(config, context.clock.now());
+        let table = Table::new(config, context.now());
         Self {
             shared: Arc::new(Shared::new(table, look_up, context.news.clone())),
             config: arc_swap::ArcSwap::from_pointee(config.clone()),
             clock: context.clock,
             procfs: context.paths.procfs.clone(),
             last_run: Mutex::new(None),
+            play: context
+                .demo
+                .clone()
+                .map(|world| Mutex::new(demo::Play::new(world))),
+        }
+    }
+
+    /// In a demo, lets happen what happens up to `now`.
+    fn catch_up(&self, now: Now) {
+        let Some(play) = &self.play else {
+            return;
+        };
+        let mut play = play.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = play.catch_up(&mut self.shared.table(), now);
+        for (at, changes) in news {
+            self.shared.tell(changes, at);
+        }
+    }
+
+    async fn play(self: Arc<Self>, mut stop: Stop) {
+        while tokio::time::timeout(LOOK_AGAIN, stop.wait_for(|stop| *stop))
+            .await
+            .is_err()
+        {
+            self.catch_up(self.clock.now());
         }
     }
 
@@ -237,12 +265,14 @@ impl Collect for Collector {
     }
 
     fn scrape(&self, now: Now) -> Outcome<Vec<Family>> {
+        self.catch_up(now);
         let mut table = self.shared.table();
         table.age(now);
         Outcome::ok(families::of(&table, now))
     }
 
     fn sample(&self, now: Now) -> Outcome<Batch> {
+        self.catch_up(now);
         let before = self
             .last_run
             .lock()
@@ -261,6 +291,9 @@ impl Collect for Collector {
     }
 
     fn background(self: Arc<Self>, stop: Stop) -> Option<Background> {
+        if self.play.is_some() {
+            return Some(Box::pin(self.play(stop)));
+        }
         Some(Box::pin(self.run(stop)))
     }
 }
@@ -319,6 +352,8 @@ impl Shared {
     }
 }
 
+/// How often a demo is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Pause before the ping thread is started again after the system refused it.
 const START_AGAIN: Duration = Duration::from_secs(10);
 /// How long to wait when the system had no descriptor left to be woken by.
