@@ -287,7 +287,7 @@ fn replay(rules: &mut rules::Engine, reader: &history::Reader, now: Now) {
 }
 
 /// An alert from before the restart that is not over, for the rule to go on with.
-fn resumed(alert: &alerts::Alert) -> Option<rules::Resumed> {
+pub(crate) fn resumed(alert: &alerts::Alert) -> Option<rules::Resumed> {
     if alert.resolved_at.is_some() {
         return None;
     }

@@ -35,6 +35,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+pub(crate) use self::backstage::resumed;
 use self::{
     backstage::{Backstage, data_folder},
     gather::{Gatherer, OwnFamilies},
@@ -46,7 +47,7 @@ use self::{
 use crate::{
     alerts,
     clock::{Clock, Now},
-    collectors::{self, Context, Guarded, News},
+    collectors::{self, Context, Guarded, News, demo::World},
     config::{Config, Loaded, Sources},
     durable, history, logging, notifiers, rules,
     sample::{Batch, Desc},
@@ -106,8 +107,13 @@ pub fn catalogue() -> Vec<&'static Desc> {
     all
 }
 
-/// Runs until a signal asks to stop.
-pub fn run(loaded: Loaded, sources: Sources, log: logging::Handle) -> Result<(), Error> {
+/// Runs until a signal asks to stop. With a `demo`, that is what is watched.
+pub fn run(
+    loaded: Loaded,
+    sources: Sources,
+    log: logging::Handle,
+    demo: Option<Arc<World>>,
+) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -115,7 +121,7 @@ pub fn run(loaded: Loaded, sources: Sources, log: logging::Handle) -> Result<(),
         .build()
         .map_err(Error::Runtime)?;
     let result = runtime.block_on(async {
-        let app = App::build(loaded, sources, log)?;
+        let app = App::build(loaded, sources, log, demo)?;
         app.run().await
     });
     // A hung read of a source must not hold up the end.
@@ -138,7 +144,12 @@ struct App {
 }
 
 impl App {
-    fn build(loaded: Loaded, sources: Sources, log: logging::Handle) -> Result<Self, Error> {
+    fn build(
+        loaded: Loaded,
+        sources: Sources,
+        log: logging::Handle,
+        demo: Option<Arc<World>>,
+    ) -> Result<Self, Error> {
         loaded.notes.iter().for_each(|note| warn!(note, "configuration"));
         let clock = Clock::System;
         let started = clock.now();
@@ -149,7 +160,10 @@ impl App {
             .map_err(|error| Error::Web(web::Error::Serve(error)))?;
         let folder = data_folder(config.data_dir_in(&sources.env));
         let (heralds, news) = News::channel(NEWS);
-        let context = context(&config, clock, heralds.clone());
+        let context = Context {
+            demo,
+            ..context(&config, clock, heralds.clone())
+        };
         let set = Arc::new(collectors::Set::new(&config.collectors, &context));
         let backstage = Backstage::build(&config, folder.as_deref(), (&host_name(), &set, clock))?;
         let collectors: Vec<_> = set.all().into_iter().map(|c| Arc::new(Guarded::new(c))).collect();

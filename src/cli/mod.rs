@@ -6,6 +6,7 @@ mod analyze;
 mod answer;
 mod check_config;
 mod completions;
+mod demo;
 mod doctor;
 mod flags;
 mod healthcheck;
@@ -159,6 +160,14 @@ enum Command {
         #[command(flatten)]
         whereabouts: Whereabouts,
     },
+    /// Make up a network with a past of a week, and watch it: to see everything without having anything
+    #[command(after_help = demo::NOTES)]
+    Demo {
+        #[command(flatten)]
+        request: demo::Request,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
     /// Print a completion script for a shell
     #[command(after_help = completions::INSTALL)]
     Completions {
@@ -232,6 +241,7 @@ fn dispatch(cli: Cli) -> Exit {
         Command::Healthcheck { request, whereabouts } => {
             healthcheck::answer(&Flags::from(whereabouts).or(outer), &request)
         }
+        Command::Demo { request, flags } => return demo::run(&flags.or(outer), &request),
         Command::Completions { shell } => completions::answer(shell, &mut Cli::command()),
         Command::Man { dir } => man::answer(Cli::command(), dir.as_deref()),
     };
