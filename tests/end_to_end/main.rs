@@ -25,6 +25,8 @@ mod alertmanager;
 #[cfg(target_os = "linux")]
 mod dashboards;
 #[cfg(target_os = "linux")]
+mod demo;
+#[cfg(target_os = "linux")]
 mod hostile_names;
 #[cfg(target_os = "linux")]
 mod mails;

@@ -73,7 +73,13 @@ impl Setup {
 
     /// Starts it on a free port and waits until it is ready.
     pub(crate) fn start(&self) -> Netkestrel {
-        let mut process = Process::start(&mut self.command(&["--web.listen-address=127.0.0.1:0"]));
+        self.start_as(&[])
+    }
+
+    /// As [`Self::start`], by the command and the flags in `arguments`.
+    pub(crate) fn start_as(&self, arguments: &[&str]) -> Netkestrel {
+        let arguments = [arguments, &["--web.listen-address=127.0.0.1:0"]].concat();
+        let mut process = Process::start(&mut self.command(&arguments));
         let address = process.wait_for("a line that tells the address", |log| {
             log.iter()
                 .filter(|line| line.contains("listening"))
