@@ -168,6 +168,8 @@ pub enum Missing {
     NameResolution,
     /// Our own side has no route or no link.
     LocalNetwork,
+    /// What the device is reached through is down.
+    ParentDown,
     /// Nothing was measured in this interval.
     NoSample,
 }

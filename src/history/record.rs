@@ -192,6 +192,7 @@ const fn word(why: Missing) -> &'static str {
         Missing::NoPermission => "no_permission",
         Missing::NameResolution => "name_resolution",
         Missing::LocalNetwork => "local_network",
+        Missing::ParentDown => "parent_down",
         Missing::NoSample => "no_sample",
     }
 }

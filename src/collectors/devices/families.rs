@@ -180,7 +180,7 @@ impl Seen<'_> {
             spec.address.clone(),
             ip.map(|ip| ip.to_smolstr()).unwrap_or_default(),
             SmolStr::new_static(version),
-            spec.parents.clone(),
+            spec.parents.join(",").into(),
         ]
     }
 
@@ -190,7 +190,7 @@ impl Seen<'_> {
 
     fn last_round_trip(&self) -> Option<f64> {
         let last = self.fresh(self.account().last_round_trip.as_ref());
-        last.filter(|_| self.machine().status() != Status::Down)
+        last.filter(|_| !self.machine().is_lost())
             .map(|time| time.as_secs_f64())
     }
 

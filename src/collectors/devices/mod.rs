@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! schedule ──> engine (own thread) ──> prober: linux, portable; connect ──> device: account, state ──> families, readings
+//!                                                                              ways <──> topology
 //! ```
 
 mod account;
@@ -27,7 +28,9 @@ mod schedule;
 mod state;
 mod support;
 mod table;
+mod topology;
 mod uptime;
+mod ways;
 
 use std::{
     io,
@@ -142,7 +145,7 @@ impl Collector {
                 .account
                 .last_round_trip
                 .as_ref()
-                .filter(|_| status != Status::Down);
+                .filter(|_| !device.machine.is_lost());
             DeviceView {
                 name: device.spec.name.clone(),
                 group: device.spec.group.clone(),
@@ -155,6 +158,12 @@ impl Collector {
             }
         };
         table.devices().map(view).collect()
+    }
+
+    /// How many devices can be reached only through the one of this name.
+    #[must_use]
+    pub fn behind(&self, name: &str) -> usize {
+        self.shared.table().behind(name)
     }
 
     /// Starts the ping thread. The receiver learns of its end, by a panic or because of `stop`.

@@ -75,6 +75,10 @@ fn of_device(device: &mut Device) -> [Reading; 4] {
     let sums = device.account.take_interval();
     let subject = device.spec.name.clone();
     let nothing = Observed::Missing(why_nothing(device, &sums));
+    if device.machine.status() == Status::Unreachable {
+        // What was lost on a way that is cut says nothing about the device.
+        return [&UP, &RTT, &LOSS, &JITTER].map(|signal| reading(signal, &subject, None, nothing));
+    }
     let up = device.machine.status().is_up().map(|up| f64::from(u8::from(up)));
     [
         reading(&UP, &subject, up, nothing),
@@ -93,6 +97,9 @@ fn reading(signal: &'static Signal, subject: &SmolStr, value: Option<f64>, other
 }
 
 fn why_nothing(device: &Device, sums: &Sums) -> Missing {
+    if device.machine.status() == Status::Unreachable {
+        return Missing::ParentDown;
+    }
     let unsent = match device.machine.cause() {
         Cause::LookingUp => Some(UnsentReason::Resolve),
         Cause::Unsent(unsent) => Some(unsent.reason),

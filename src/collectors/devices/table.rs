@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -15,6 +15,8 @@ use super::{
     readings,
     schedule::{Plan, Turn},
     state::Limits,
+    topology::Topology,
+    ways::Stance,
 };
 use crate::{clock::Now, sample::Reading};
 
@@ -26,7 +28,7 @@ const LOOKUP_RETRY: Duration = Duration::from_secs(30);
 pub(super) struct Table {
     enabled: bool,
     plan: Plan,
-    limits: Limits,
+    pub(super) limits: Limits,
     wants_gateway: bool,
     devices: BTreeMap<DeviceId, Device>,
     /// As in the configuration.
@@ -35,6 +37,9 @@ pub(super) struct Table {
     timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
     lookups: BTreeMap<DeviceId, Option<Instant>>,
     next_id: u32,
+    pub(super) topology: Topology,
+    /// Devices that keep silent, while it is not known whether their parents are well.
+    pub(super) doubtful: BTreeSet<DeviceId>,
     /// Changes that nobody has been told yet.
     news: Vec<Reading>,
     /// Replies the kernel dropped because our buffer was full.
@@ -54,6 +59,8 @@ impl Table {
             timers: BinaryHeap::new(),
             lookups: BTreeMap::new(),
             next_id: 0,
+            topology: Topology::default(),
+            doubtful: BTreeSet::new(),
             news: Vec::new(),
             dropped: 0,
         };
@@ -80,6 +87,7 @@ impl Table {
             self.add(spec, self.plan.opening(index, count, now.instant), now);
         }
         self.put_in_order(config);
+        self.draw_ways();
         self.schedule_lookups(now);
         self.rebuild_timers();
     }
@@ -156,11 +164,35 @@ impl Table {
         let Some(device) = device.filter(|_| self.enabled) else {
             return;
         };
+        let before = Stance::of(device);
         if let FollowUp::Ask(order) = device.record(event, &self.plan, &self.limits, now) {
             orders.push(order);
         }
-        self.news
-            .extend(device.take_news().map(|is_up| readings::of_change(device, is_up)));
+        self.look_around(event.id.device, before, now);
+    }
+
+    pub(super) fn device(&self, id: DeviceId) -> Option<&Device> {
+        self.devices.get(&id)
+    }
+
+    pub(super) fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        self.devices.get_mut(&id)
+    }
+
+    /// Has a device asked at `from` or as soon after it as it may be.
+    pub(super) fn hasten(&mut self, id: DeviceId, from: Instant) {
+        if let Some(device) = self.devices.get_mut(&id) {
+            self.timers.push(Reverse((device.hasten(from), id)));
+        }
+    }
+
+    /// Keeps what is new about a device until it is told.
+    pub(super) fn note_news(&mut self, id: DeviceId) {
+        if let Some(device) = self.devices.get_mut(&id)
+            && let Some(is_up) = device.take_news()
+        {
+            self.news.push(readings::of_change(device, is_up));
+        }
     }
 
     /// What has changed since the last call.
@@ -250,6 +282,7 @@ impl Table {
             device.place = Place::Fixed(address);
         }
         self.order = vec![id];
+        self.draw_ways();
         self.rebuild_timers();
     }
 
