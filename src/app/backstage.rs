@@ -192,6 +192,7 @@ impl Backstage {
             orders: sender,
         };
         let recorder = Recorder::start(history.clone());
+        let watched = Arc::clone(set);
         ended
             .transitions
             .iter()
@@ -204,6 +205,7 @@ impl Backstage {
             recorder,
             published: Arc::clone(&front.published),
             clock,
+            behind: Box::new(move |name| watched.devices.behind(name)),
             unanswered: Vec::new(),
         };
         Ok(Self {

@@ -26,8 +26,8 @@ use crate::{
     clock::{Clock, Now},
     collectors::Stop,
     config::Config,
-    rules::{self, Rule},
-    sample::Batch,
+    rules::{self, Finding, Rule, Verdict},
+    sample::{Batch, SubjectKind},
     web::{Order, Refusal},
 };
 
@@ -52,6 +52,8 @@ pub(super) struct Pipeline {
     pub(super) recorder: Recorder,
     pub(super) published: Arc<ArcSwap<Published>>,
     pub(super) clock: Clock,
+    /// How many devices can be reached only through the one of this name.
+    pub(super) behind: Box<dyn Fn(&str) -> usize + Send>,
     /// Orders that were carried out, and are answered when what came of them is kept.
     pub(super) unanswered: Vec<Unanswered>,
 }
@@ -130,8 +132,21 @@ impl Pipeline {
     }
 
     fn judge(&mut self, batch: &Batch) -> Outcome {
-        let findings = self.rules.judge(batch);
+        let mut findings = self.rules.judge(batch);
+        self.count_what_hangs_below(&mut findings);
         self.alerts.apply(&findings, batch.at)
+    }
+
+    /// Rules judge a device by what is read of it; what is reached through it, only the collector knows.
+    fn count_what_hangs_below(&self, findings: &mut [Finding]) {
+        for finding in findings {
+            let is_of_device = finding.signal.subject == SubjectKind::Device;
+            if let (true, Verdict::Pending(breach) | Verdict::Firing(breach)) =
+                (is_of_device, &mut finding.verdict)
+            {
+                breach.behind = (self.behind)(&finding.subject);
+            }
+        }
     }
 
     fn tick(&mut self) {

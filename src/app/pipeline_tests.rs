@@ -85,6 +85,7 @@ fn start(disk: &Arc<Hanging>, outbox: OutboxHandle) -> Running {
         recorder: Recorder::start(None),
         published: Arc::clone(&published),
         clock,
+        behind: Box::new(|_| 0),
         unanswered: Vec::new(),
     };
     let (news, incoming) = mpsc::channel(16);

@@ -73,7 +73,8 @@ pub(super) fn place(alert: &Alert, host: &str) -> String {
     }
 }
 
-/// What is the case: `CPU usage 93.1 %`, `nas is down`, `nas is up again after 7 min 0 s`.
+/// What is the case: `CPU usage 93.1 %`, `nas is down`, `router is down; 30 devices behind it`, `nas is up again after
+/// 7 min 0 s`.
 pub(super) fn headline(notice: &Notice) -> String {
     let alert = &notice.alert;
     let after = lasted(alert).map_or_else(String::new, |time| format!(" after {}", since(time)));
@@ -98,7 +99,12 @@ pub(super) fn headline(notice: &Notice) -> String {
 fn standing(alert: &Alert) -> String {
     let value = shown(alert, alert.value);
     if is_up_or_down(alert) {
-        format!("{} is {value}", plain::name(&alert.subject, NAME))
+        let below = alert.behind_it().map(|words| format!("; {words}"));
+        format!(
+            "{} is {value}{}",
+            plain::name(&alert.subject, NAME),
+            below.unwrap_or_default()
+        )
     } else {
         format!("{} {value}", watched(alert))
     }

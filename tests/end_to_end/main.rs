@@ -26,3 +26,5 @@ mod network_rates;
 #[cfg(target_os = "linux")]
 mod no_privilege;
 mod prometheus;
+#[cfg(target_os = "linux")]
+mod topology;
