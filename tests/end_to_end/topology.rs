@@ -99,3 +99,40 @@ fn a_router_that_dies_with_thirty_devices_behind_it_is_one_mail_and_one_more_whe
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[1].starts_with("[RESOLVED] router is up again"), "{told:?}");
 }
+
+#[test]
+fn a_host_without_uplink_knows_nothing_of_its_devices_and_mails_once() {
+    let name = "a_host_without_uplink_knows_nothing_of_its_devices_and_mails_once";
+    if !can_run(name, &[Need::Root, Need::MailServer]) {
+        return;
+    }
+    let site = Site::new();
+    let mailbox = Mailbox::in_namespace(site.here.name());
+    let mut netkestrel = site.start("    uplink: {anchors: [10.77.0.2]}\n");
+    devices(&mut netkestrel, "up", BEHIND + 1);
+    site.here.ip("link set near down");
+    mails(&mut netkestrel, &mailbox, 1);
+    devices(&mut netkestrel, "unknown", BEHIND + 1);
+    let told = subjects(&mut netkestrel, &mailbox);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("[CRITICAL] uplink is down on"), "{told:?}");
+    site.here.ip("link set near up");
+    site.here.ip("route add 10.78.0.0/24 via 10.77.0.2");
+    mails(&mut netkestrel, &mailbox, 2);
+    devices(&mut netkestrel, "up", BEHIND + 1);
+    let told = subjects(&mut netkestrel, &mailbox);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].starts_with("[RESOLVED] uplink is up again"), "{told:?}");
+    let page = netkestrel.page();
+    let observed = page
+        .all("netkestrel_device_observed_seconds_total")
+        .map(|sample| sample.value);
+    let up = page
+        .all("netkestrel_device_up_seconds_total")
+        .map(|sample| sample.value);
+    let (observed, up): (f64, f64) = (observed.sum(), up.sum());
+    assert!(
+        (observed - up).abs() < 1e-6,
+        "observed for {observed} s, up for {up} s"
+    );
+}

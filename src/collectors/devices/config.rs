@@ -41,8 +41,19 @@ pub struct Config {
     pub default_gateway: bool,
     /// When a device that answers counts as degraded.
     pub degraded: Degraded,
+    /// How the way out of this host is checked.
+    pub uplink: Uplink,
     /// The devices.
     pub targets: Vec<Target>,
+}
+
+/// How the way out of this host is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Uplink {
+    /// IP addresses or host names that stand for the world outside. When none of them answers and nothing else does,
+    /// all devices are unknown and one alert tells of the uplink. They are asked like devices and not shown.
+    pub anchors: Vec<String>,
 }
 
 /// When a device that answers counts as degraded. Judged by its last ten probes.
@@ -104,6 +115,7 @@ impl Default for Config {
             devices_file: String::new(),
             default_gateway: true,
             degraded: Degraded::default(),
+            uplink: Uplink::default(),
             targets: Vec::new(),
         }
     }
@@ -114,6 +126,22 @@ impl Default for Degraded {
         Self {
             loss: Ratio(0.2),
             rtt: HumanDuration::secs(1),
+        }
+    }
+}
+
+impl Uplink {
+    fn validate(&self, problems: &mut Problems) {
+        for (index, anchor) in self.anchors.iter().enumerate() {
+            problems.at_index(index, |p| check_address(p, "", anchor));
+            if self.anchors[..index].contains(anchor) {
+                problems.at_index(index, |p| {
+                    p.push(
+                        "",
+                        format_args!("`{anchor}` is given twice; accepted: each address once"),
+                    );
+                });
+            }
         }
     }
 }
@@ -141,7 +169,7 @@ impl Target {
     fn validate(&self, problems: &mut Problems) {
         check_text(problems, "name", &self.name);
         check_text(problems, "group", &self.group);
-        check_address(problems, &self.address);
+        check_address(problems, "address", &self.address);
         match (self.check, self.port) {
             (Check::Tcp | Check::IcmpThenTcp, None) => {
                 problems.push("port", "is missing; a check by TCP needs a port from 1 to 65535");
@@ -203,6 +231,7 @@ impl Config {
                 Duration::from_mins(1),
             );
         });
+        problems.within("uplink", |p| p.within("anchors", |p| self.uplink.validate(p)));
         problems.within("targets", |p| self.validate_targets(p));
     }
 
@@ -277,22 +306,19 @@ fn check_text(problems: &mut Problems, key: &str, text: &str) {
     }
 }
 
-fn check_address(problems: &mut Problems, address: &str) {
+fn check_address(problems: &mut Problems, key: &str, address: &str) {
     const ACCEPTED: &str = "an IP address or a host name such as `192.168.1.1` or `nas.lan`";
     if address.is_empty() {
-        problems.push("address", format_args!("is missing; {ACCEPTED} is accepted"));
+        problems.push(key, format_args!("is missing; {ACCEPTED} is accepted"));
         return;
     }
     match address.parse::<IpAddr>() {
         Ok(ip) if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::from([255; 4]) => {
-            problems.push(
-                "address",
-                format_args!("`{address}` is not the address of one device"),
-            );
+            problems.push(key, format_args!("`{address}` is not the address of one device"));
         }
         Ok(_) => {}
         Err(_) if is_host_name(address) => {}
-        Err(_) => problems.push("address", format_args!("`{address}` is not {ACCEPTED}")),
+        Err(_) => problems.push(key, format_args!("`{address}` is not {ACCEPTED}")),
     }
 }
 

@@ -42,6 +42,11 @@ impl Spec {
         }
     }
 
+    /// An address that stands for the world outside.
+    pub(super) fn anchor(address: &str) -> Self {
+        Self::of(&Target::new(address))
+    }
+
     /// Whether the accumulated counters of `other` go on with this one.
     pub(super) fn continues(&self, other: &Self) -> bool {
         (&self.name, &self.address, self.check, self.port)
@@ -78,6 +83,8 @@ const LOOKUP_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Device {
     pub(super) id: DeviceId,
+    /// Stands for the world outside: asked, and not shown.
+    pub(super) is_anchor: bool,
     pub(super) spec: Spec,
     pub(super) place: Place,
     pub(super) machine: Machine,
@@ -118,6 +125,7 @@ impl Device {
         };
         Self {
             id,
+            is_anchor: false,
             spec,
             place,
             machine: Machine::new(now),
@@ -249,6 +257,13 @@ impl Device {
         (self.first_unanswered, self.first_valid) = (self.next_number, self.next_number);
     }
 
+    /// Our own way out is gone, which is not its fault.
+    pub(super) fn lose_uplink(&mut self, now: Now) {
+        self.machine.forget(Cause::Uplink, now);
+        (self.first_unanswered, self.first_valid) = (self.next_number, self.next_number);
+        self.tell();
+    }
+
     /// What is known of the way to it, while it keeps silent.
     pub(super) fn found_way(&mut self, way: Way, limits: &Limits, now: Now) {
         self.machine.found_way(way, limits, now);
@@ -298,7 +313,7 @@ impl Device {
             }
             Outcome::Answered(_) => {
                 self.first_unanswered = self.first_unanswered.max(number + 1);
-                if self.machine.is_lost() {
+                if self.machine.is_in_outage() {
                     self.first_valid = self.first_valid.max(number);
                 }
             }

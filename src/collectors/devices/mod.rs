@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! schedule ──> engine (own thread) ──> prober: linux, portable; connect ──> device: account, state ──> families, readings
-//!                                                                              ways <──> topology
+//!                                                                              ways, uplink <──> topology
 //! ```
 
 mod account;
@@ -29,6 +29,7 @@ mod state;
 mod support;
 mod table;
 mod topology;
+mod uplink;
 mod uptime;
 mod ways;
 
@@ -49,7 +50,7 @@ use tokio::sync::{Notify, oneshot};
 use tracing::error;
 
 pub use self::{
-    config::{Check, Config, Degraded, Target},
+    config::{Check, Config, Degraded, Target, Uplink},
     families::METRICS,
     gateway::find as default_gateway,
     readings::SIGNALS,

@@ -36,12 +36,30 @@ const JITTER: Signal = Signal {
     help: "Mean difference between consecutive round-trip times of the interval.",
 };
 
-/// Signals of this collector.
-pub const SIGNALS: &[&Signal] = &[&UP, &RTT, &LOSS, &JITTER];
+const UPLINK: Signal = Signal {
+    name: "uplink_up",
+    title: "uplink",
+    subject: SubjectKind::Host,
+    help: "Whether this host reaches anything of what it watches: 1 yes, 0 no.",
+};
 
-/// Readings of every device; the sums of the interval start anew.
+/// Signals of this collector.
+pub const SIGNALS: &[&Signal] = &[&UP, &RTT, &LOSS, &JITTER, &UPLINK];
+
+/// Readings of every device and of the uplink; the sums of the interval start anew.
 pub(super) fn take(table: &mut Table) -> Vec<Reading> {
-    table.devices_mut().flat_map(of_device).collect()
+    let mut readings: Vec<Reading> = table.devices_mut().flat_map(of_device).collect();
+    readings.extend(table.uplink.value().map(of_uplink));
+    readings
+}
+
+/// The reading of this host's own way out.
+pub(super) fn of_uplink(value: f64) -> Reading {
+    Reading {
+        signal: &UPLINK,
+        subject: SmolStr::default(),
+        observed: Observed::Value(value),
+    }
 }
 
 /// The reading of a device that has just become reachable, or has just ceased to be.
@@ -75,7 +93,7 @@ fn of_device(device: &mut Device) -> [Reading; 4] {
     let sums = device.account.take_interval();
     let subject = device.spec.name.clone();
     let nothing = Observed::Missing(why_nothing(device, &sums));
-    if device.machine.status() == Status::Unreachable {
+    if matches!(device.machine.cause(), Cause::Behind(_) | Cause::Uplink) {
         // What was lost on a way that is cut says nothing about the device.
         return [&UP, &RTT, &LOSS, &JITTER].map(|signal| reading(signal, &subject, None, nothing));
     }
@@ -97,10 +115,9 @@ fn reading(signal: &'static Signal, subject: &SmolStr, value: Option<f64>, other
 }
 
 fn why_nothing(device: &Device, sums: &Sums) -> Missing {
-    if device.machine.status() == Status::Unreachable {
-        return Missing::ParentDown;
-    }
     let unsent = match device.machine.cause() {
+        Cause::Behind(_) => return Missing::ParentDown,
+        Cause::Uplink => return Missing::LocalNetwork,
         Cause::LookingUp => Some(UnsentReason::Resolve),
         Cause::Unsent(unsent) => Some(unsent.reason),
         _ => sums.unsent,

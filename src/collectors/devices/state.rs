@@ -107,14 +107,16 @@ pub(super) struct Limits {
 /// What is known of the way to a device that keeps silent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Way {
-    /// The device has no parents.
+    /// Nothing is known to be before the device.
     Direct,
-    /// Whether its parents are well is not known yet.
+    /// Whether its parents, or our own way out, are well is not known yet.
     Doubtful,
-    /// A parent has answered since the device fell silent: the device itself is down.
+    /// A parent, or for one without parents anything, has answered since the device fell silent: it is down itself.
     Open,
     /// No parent is left. This one is down, and nothing before it is.
     Cut(SmolStr),
+    /// Our own way out is gone.
+    Adrift,
 }
 
 /// Why a device has the status it has.
@@ -130,6 +132,7 @@ pub(super) enum Cause {
     Silent,
     Disabled,
     Behind(SmolStr),
+    Uplink,
 }
 
 impl fmt::Display for Cause {
@@ -144,6 +147,7 @@ impl fmt::Display for Cause {
             Self::Unsent(unsent) => unsent.fmt(f),
             Self::Disabled => f.write_str("devices are not watched at present"),
             Self::Behind(root) => write!(f, "behind {root}, which is down"),
+            Self::Uplink => f.write_str("the uplink of this host is gone"),
             Self::Silent => f.write_str("no probe ended in the last three intervals"),
         }
     }
@@ -218,6 +222,11 @@ impl Machine {
         matches!(self.status, Status::Down | Status::Unreachable)
     }
 
+    /// Whether it is in an outage, be it ours, so that what is missed meanwhile is no loss afterwards.
+    pub(super) fn is_in_outage(&self) -> bool {
+        self.is_lost() || self.cause == Cause::Uplink
+    }
+
     /// Whether its silence is explained, so that there is no haste to ask again.
     pub(super) fn is_settled(&self) -> bool {
         match self.status {
@@ -232,8 +241,8 @@ impl Machine {
         self.is_silent() && self.way == Way::Doubtful
     }
 
-    /// Whether parents decide about it from now on.
-    pub(super) fn set_behind_parents(&mut self, is_behind: bool) {
+    /// Whether others have a say in why it keeps silent, from now on.
+    pub(super) fn set_behind(&mut self, is_behind: bool) {
         if !is_behind {
             self.way = Way::Direct;
         } else if self.way == Way::Direct {
@@ -307,9 +316,9 @@ impl Machine {
     }
 
     fn answered(&mut self, round_trip: Duration, limits: &Limits, now: Now) {
-        if self.is_lost() {
+        if self.is_in_outage() {
             self.window.clear();
-            self.returned = Some(now.instant);
+            self.returned = self.is_lost().then_some(now.instant).or(self.returned);
         }
         self.unsent = 0;
         self.hear_again();
@@ -338,6 +347,7 @@ impl Machine {
         (self.status, self.cause) = match &self.way {
             Way::Doubtful => return,
             Way::Cut(root) => (Status::Unreachable, Cause::Behind(root.clone())),
+            Way::Adrift => (Status::Unknown, Cause::Uplink),
             // Routers limit how often they explain; silence after an explanation does not take it back.
             Way::Direct | Way::Open => (
                 Status::Down,

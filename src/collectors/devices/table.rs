@@ -16,6 +16,7 @@ use super::{
     schedule::{Plan, Turn},
     state::Limits,
     topology::Topology,
+    uplink::Uplink,
     ways::Stance,
 };
 use crate::{clock::Now, sample::Reading};
@@ -38,6 +39,7 @@ pub(super) struct Table {
     lookups: BTreeMap<DeviceId, Option<Instant>>,
     next_id: u32,
     pub(super) topology: Topology,
+    pub(super) uplink: Uplink,
     /// Devices that keep silent, while it is not known whether their parents are well.
     pub(super) doubtful: BTreeSet<DeviceId>,
     /// Changes that nobody has been told yet.
@@ -60,6 +62,7 @@ impl Table {
             lookups: BTreeMap::new(),
             next_id: 0,
             topology: Topology::default(),
+            uplink: Uplink::default(),
             doubtful: BTreeSet::new(),
             news: Vec::new(),
             dropped: 0,
@@ -75,9 +78,10 @@ impl Table {
         let before_plan = self.plan;
         self.plan = plan_of(config, before_plan.epoch);
         self.limits = limits_of(config);
+        let anchors = self.take_anchors();
         let fresh = self.keep_what_stays(config);
         match (was_enabled, self.enabled) {
-            (_, false) => self.devices_mut().for_each(|device| device.rest(now)),
+            (_, false) => self.devices.values_mut().for_each(|device| device.rest(now)),
             (false, true) => self.reopen(now),
             (true, true) if before_plan != self.plan => self.replan(now),
             (true, true) => {}
@@ -87,6 +91,7 @@ impl Table {
             self.add(spec, self.plan.opening(index, count, now.instant), now);
         }
         self.put_in_order(config);
+        self.place_anchors(config, anchors, now);
         self.draw_ways();
         self.schedule_lookups(now);
         self.rebuild_timers();
@@ -99,7 +104,7 @@ impl Table {
 
     /// All devices, to be changed.
     pub(super) fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
-        self.devices.values_mut()
+        self.devices.values_mut().filter(|device| !device.is_anchor)
     }
 
     /// Sets the timers anew from the devices' turns: for a thread that takes over from one that ended half-way.
@@ -150,11 +155,13 @@ impl Table {
             }
             self.timers.push(Reverse((device.turn.next(), id)));
         }
+        self.look_at_uplink(now);
     }
 
     /// When something is due next.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        let asked = self.timers.peek().map(|Reverse((at, _))| *at);
+        asked.into_iter().chain(self.uplink_due()).min()
     }
 
     /// Takes news about a probe into account; what must be asked in consequence is added to `orders`. News about
@@ -167,7 +174,9 @@ impl Table {
         let before = Stance::of(device);
         if let FollowUp::Ask(order) = device.record(event, &self.plan, &self.limits, now) {
             orders.push(order);
+            return;
         }
+        self.listen(event, before.is_lost(), now);
         self.look_around(event.id.device, before, now);
     }
 
@@ -186,9 +195,14 @@ impl Table {
         }
     }
 
+    /// Keeps what is new until it is told.
+    pub(super) fn push_news(&mut self, news: Reading) {
+        self.news.push(news);
+    }
+
     /// Keeps what is new about a device until it is told.
     pub(super) fn note_news(&mut self, id: DeviceId) {
-        if let Some(device) = self.devices.get_mut(&id)
+        if let Some(device) = self.devices.get_mut(&id).filter(|device| !device.is_anchor)
             && let Some(is_up) = device.take_news()
         {
             self.news.push(readings::of_change(device, is_up));
@@ -274,8 +288,9 @@ impl Table {
             return;
         }
         // Nothing else is watched beside it.
-        self.devices.clear();
-        self.lookups.clear();
+        self.devices.retain(|_, device| device.is_anchor);
+        let anchors = &self.devices;
+        self.lookups.retain(|id, _| anchors.contains_key(id));
         let id = self.add(spec, now.instant, now);
         if let Some(device) = self.devices.get_mut(&id) {
             // The address may carry a zone, which its text does not.
@@ -306,7 +321,15 @@ impl Table {
         fresh
     }
 
-    fn keep(&mut self, mut device: Device, spec: Spec) {
+    /// Takes the devices that are not shown out.
+    fn take_anchors(&mut self) -> Vec<Device> {
+        self.devices
+            .extract_if(.., |_, device| device.is_anchor)
+            .map(|(_, device)| device)
+            .collect()
+    }
+
+    pub(super) fn keep(&mut self, mut device: Device, spec: Spec) {
         device.spec = spec;
         self.devices.insert(device.id, device);
     }
@@ -338,7 +361,7 @@ impl Table {
         self.order = order.into_iter().map(|(_, id)| id).collect();
     }
 
-    fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {
+    pub(super) fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {
         let id = DeviceId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         self.devices.insert(id, Device::new(id, spec, first, now));

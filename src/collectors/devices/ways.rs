@@ -47,6 +47,11 @@ impl Stance {
             is_silent: device.machine.is_silent(),
         }
     }
+
+    /// Whether it was down or out of reach.
+    pub(super) fn is_lost(self) -> bool {
+        self.is_lost
+    }
 }
 
 impl Table {
@@ -63,9 +68,10 @@ impl Table {
             })
         });
         let topology = Topology::new(edges);
+        let has_anchors = self.uplink.has_anchors();
         for device in self.devices_mut() {
-            let is_behind = !topology.parents(device.id).is_empty();
-            device.machine.set_behind_parents(is_behind);
+            let is_behind = has_anchors || !topology.parents(device.id).is_empty();
+            device.machine.set_behind(is_behind);
         }
         self.topology = topology;
         self.doubtful.clear();
@@ -79,12 +85,19 @@ impl Table {
     /// Draws conclusions from news about a device that stood like this before.
     pub(super) fn look_around(&mut self, id: DeviceId, before: Stance, now: Now) {
         self.note_news(id);
-        if self.topology.is_flat() {
+        if self.topology.is_flat() && !self.uplink.has_anchors() {
             return;
         }
         self.ask_on_the_way(id, before, now);
         self.find_way(id, now);
         let mut open = vec![(id, before.is_lost)];
+        let has_no_parents = |id: &DeviceId| self.topology.parents(*id).is_empty();
+        let waiting: Vec<DeviceId> = self.doubtful.iter().copied().filter(has_no_parents).collect();
+        for root in waiting {
+            let before = self.is_lost(root);
+            self.find_way(root, now);
+            open.push((root, before));
+        }
         while let Some((id, was_lost)) = open.pop() {
             let is_lost = self.is_lost(id);
             if is_lost == was_lost && self.doubtful.is_empty() {
@@ -117,6 +130,7 @@ impl Table {
         if !is_back && !falls_silent {
             return;
         }
+        self.ask_witnesses(now);
         for id in self.topology.ancestors(id) {
             // Those known to be down have their own turns, unless there is a sign of life.
             if is_back || !self.is_lost(id) {
@@ -149,12 +163,13 @@ impl Table {
         }
     }
 
-    /// What the parents say about the way to a device; `None` while it does not keep silent, or has no parents.
+    /// What is known about the way to a device; `None` while it does not keep silent.
     fn way_to(&self, id: DeviceId, now: Instant) -> Option<Way> {
-        let since = self.device(id)?.machine.silent_since()?;
+        let device = self.device(id).filter(|device| !device.is_anchor)?;
+        let since = device.machine.silent_since()?;
         let parents = self.topology.parents(id);
-        if parents.is_empty() {
-            return None;
+        if parents.is_empty() || self.uplink.is_gone() {
+            return Some(self.uplink.way(since));
         }
         let (mut is_unclear, mut root) = (false, None);
         for parent in parents.iter().filter_map(|id| self.device(*id)) {
@@ -185,9 +200,8 @@ fn passage(parent: &Device, since: Instant, now: Instant) -> Passage {
         (Status::Unreachable, Cause::Behind(root)) => Passage::Closed(root.clone()),
         (Status::Down | Status::Unreachable, _) => Passage::Closed(parent.spec.name.clone()),
         _ if has_answered && !settles => Passage::Open,
-        (Status::Up | Status::Degraded, _) | (Status::Unknown, Cause::NotProbedYet | Cause::LookingUp) => {
-            Passage::Unclear
-        }
+        (Status::Up | Status::Degraded, _)
+        | (Status::Unknown, Cause::NotProbedYet | Cause::LookingUp | Cause::Uplink) => Passage::Unclear,
         (Status::Unknown | Status::Paused | Status::Maintenance, _) => Passage::Unknown,
     }
 }
