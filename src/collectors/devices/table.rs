@@ -176,7 +176,13 @@ impl Table {
             orders.push(order);
             return;
         }
-        self.listen(event, before.is_lost(), now);
+        // That we answer ourselves says nothing about the way out.
+        let is_here = device.address().is_none_or(|address| address.ip().is_loopback());
+        if !device.is_anchor {
+            self.news
+                .extend(device.take_news().map(|is_up| readings::of_change(device, is_up)));
+        }
+        self.listen(&event.what, before.is_lost(), is_here, now);
         self.look_around(event.id.device, before, now);
     }
 

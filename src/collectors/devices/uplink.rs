@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::{
     config::Config,
     device::{Device, Spec},
-    probe::{DeviceId, Event, Miss, Outcome, UnsentReason, What},
+    probe::{DeviceId, Miss, Outcome, UnsentReason, What},
     readings,
     state::{Cause, Status, Way},
     table::Table,
@@ -104,12 +104,14 @@ impl Table {
     }
 
     /// Takes the end of a probe as a sign of life, or of silence. That what was lost before keeps silent is no sign.
-    pub(super) fn listen(&mut self, event: &Event, was_lost: bool, now: Now) {
-        let What::Ended(outcome) = &event.what else {
+    /// Nor is an answer of this host itself, which `is_here`.
+    pub(super) fn listen(&mut self, what: &What, was_lost: bool, is_here: bool, now: Now) {
+        let What::Ended(outcome) = what else {
             return;
         };
         match outcome {
-            Outcome::Answered(_) | Outcome::Missed(Miss::Refused(_)) => self.hear(event.id.device, now),
+            Outcome::Answered(_) | Outcome::Missed(Miss::Refused(_)) if is_here => {}
+            Outcome::Answered(_) | Outcome::Missed(Miss::Refused(_)) => self.hear(now),
             // Where packets leave again, devices are judged again.
             Outcome::Missed(_) if self.uplink.is_gone && !self.uplink.has_anchors() => self.restore(now),
             Outcome::Missed(_) if was_lost => {}
@@ -195,12 +197,7 @@ impl Table {
         self.look_at_uplink(now);
     }
 
-    fn hear(&mut self, id: DeviceId, now: Now) {
-        let address = self.device(id).and_then(Device::address);
-        // That we answer ourselves says nothing about the way out.
-        if address.is_none_or(|address| address.ip().is_loopback()) {
-            return;
-        }
+    fn hear(&mut self, now: Now) {
         self.uplink.heard = Some(now.instant);
         self.uplink.quiet = None;
         if self.uplink.is_gone {

@@ -84,7 +84,6 @@ impl Table {
 
     /// Draws conclusions from news about a device that stood like this before.
     pub(super) fn look_around(&mut self, id: DeviceId, before: Stance, now: Now) {
-        self.note_news(id);
         if self.topology.is_flat() && !self.uplink.has_anchors() {
             return;
         }
