@@ -35,11 +35,10 @@ impl Site {
     }
 
     fn start(&self, more: &str) -> Netkestrel {
-        let devices: String = (1..=BEHIND)
-            .map(|number| {
-                format!("      - {{name: d{number}, address: 10.78.0.{number}, parents: [router]}}\n")
-            })
-            .collect();
+        let device =
+            |number| format!("      - {{name: d{number}, address: 10.78.0.{number}, parents: [router]}}\n");
+        let devices: Vec<String> = (1..=BEHIND).map(device).collect();
+        let devices = devices.concat();
         let configuration = format!(
             "collectors:\n  devices:\n    interval: 5s\n    timeout: 1s\n    probes: 1\n{more}    targets:\n      \
              - {{name: router, address: 10.77.0.2}}\n{devices}\

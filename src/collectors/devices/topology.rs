@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn what_has_another_way_is_not_cut_off() {
-        let rows: [(&str, &[(u32, u32)], u32, usize); 8] = [
+        type Row = (&'static str, &'static [(u32, u32)], u32, usize);
+        let rows: [Row; 8] = [
             ("a leaf", &[(2, 1)], 2, 0),
             ("a star", &[(2, 1), (3, 1), (4, 1)], 1, 3),
             ("a chain", &[(2, 1), (3, 2), (4, 3)], 1, 3),

@@ -35,11 +35,17 @@ impl World {
         let mut parents = HashMap::new();
         for (number, device) in devices.iter().enumerate() {
             let (name, above) = device.split_once(" < ").unwrap_or((device, ""));
-            targets.push_str(&format!(
-                "  - {{name: {name}, address: 10.0.{}.{}, parents: [{above}]}}\n",
-                number / 250,
-                number % 250 + 1
-            ));
+            let address = format!("10.0.{}.{}", number / 250, number % 250 + 1);
+            targets += &[
+                "  - {name: ",
+                name,
+                ", address: ",
+                &address,
+                ", parents: [",
+                above,
+                "]}\n",
+            ]
+            .concat();
             let above = above
                 .split(", ")
                 .filter(|name| !name.is_empty())
