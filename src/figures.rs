@@ -153,6 +153,7 @@ pub fn missing(reason: Missing) -> &'static str {
         Missing::NoPermission => "no permission",
         Missing::NameResolution => "name does not resolve",
         Missing::LocalNetwork => "our own network is down",
+        Missing::ParentDown => "what it is reached through is down",
         Missing::NoSample => "nothing measured yet",
     }
 }

@@ -32,3 +32,4 @@ pub mod web;
 
 pub mod app;
 pub mod cli;
+pub mod demo;

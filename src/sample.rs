@@ -168,6 +168,8 @@ pub enum Missing {
     NameResolution,
     /// Our own side has no route or no link.
     LocalNetwork,
+    /// What the device is reached through is down.
+    ParentDown,
     /// Nothing was measured in this interval.
     NoSample,
 }
@@ -225,6 +227,17 @@ pub struct ComponentHealth {
     pub health: Option<Health>,
 }
 
+/// Since when a subject is seen as it is, and why: a batch tells what is, and it may have become so before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which subject.
+    pub subject: SmolStr,
+    /// For how long it had been so when the batch was taken. Of a device that is down, since the first miss.
+    pub lasting: Duration,
+    /// Why, in a few words; may be empty.
+    pub why: SmolStr,
+}
+
 /// What a [`Batch`] covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -248,6 +261,8 @@ pub struct Batch {
     pub elapsed: Option<Duration>,
     /// Everything that was seen.
     pub readings: Vec<Reading>,
+    /// More about subjects that are seen otherwise than before; empty where there is no more to say.
+    pub changes: Vec<Change>,
     /// Health of the components the collector answers for.
     pub health: Vec<ComponentHealth>,
 }

@@ -32,6 +32,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("logging", &[]),
     ("web", &["exposition", "history", "alerts", "build"]),
     (
+        "demo",
+        &[
+            "alerts",
+            "app",
+            "build",
+            "collectors",
+            "config",
+            "exposition",
+            "history",
+            "rules",
+        ],
+    ),
+    (
         "config",
         &[
             "alerts",

@@ -507,6 +507,7 @@ fn a_history_that_is_not_there_is_not_an_empty_one() {
         &["history", "stats"][..],
         &["history", "export", "--stream", "system"],
         &["analyze"],
+        &["report"],
     ] {
         let output = netkestrel(&[command, &["--data-dir", &nowhere]].concat());
         assert_eq!(
@@ -607,6 +608,169 @@ fn times_may_be_given_as_clocks_show_them() {
     ]);
     let value: serde_json::Value = serde_json::from_str(&stdout(&analysis)).expect("JSON");
     assert_eq!(value["window"]["from"], "2026-11-03T13:00:00Z", "{value:#}");
+}
+
+/// October, in which `router` was down for a quarter of an hour and our own program for a day, and what was measured.
+fn october(dir: &Path) -> (String, String) {
+    let history = dir.join("history");
+    fs::create_dir(&history).expect("made");
+    let transitions = [
+        r#"{"netkestrel":"history/transitions","version":1}"#,
+        r#"{"t":"2025-09-30T10:00:00Z","changes":[{"device":"router","is":"up"},{"device":"<b>nas</b>","is":"up"}]}"#,
+        r#"{"t":"2025-10-03T05:00:10Z","changes":[{"device":"router","is":"down","since":"2025-10-03T05:00:00Z","why":"no <answer>"}]}"#,
+        r#"{"t":"2025-10-03T05:15:00Z","changes":[{"device":"router","is":"up"}]}"#,
+        r#"{"t":"2025-10-11T00:00:00Z","gap":{"from":"2025-10-10T00:00:00Z","to":"2025-10-11T00:00:00Z"}}"#,
+        "{torn",
+        r#"{"t":"2025-11-05T00:00:00Z","gap":{"from":"2025-11-05T00:00:00Z"}}"#,
+    ];
+    fs::write(history.join("transitions.jsonl"), transitions.join("\n") + "\n").expect("written");
+    let header = "{\"netkestrel\":\"history/rollup/1h\",\"version\":1}\n".to_owned();
+    let row = |hour: u8, rtt: &str| {
+        let (loss, time) = ("[0.0,0.01,1.0,30,0]", format!("2025-10-03T{hour:02}"));
+        format!(
+            "{{\"t\":\"{time}:00:00Z\",\"to\":\"{time}:58:00.000Z\",\"r\":{{\"ping_loss_ratio\":{{\"router\":{loss}}},\
+             \"ping_rtt_seconds\":{{\"router\":{rtt}}}}}}}\n"
+        )
+    };
+    let rows = row(5, "[0.01,0.02,1.5,30,0]") + &row(6, "[0.01,0.03,0.5,30,0]");
+    fs::write(history.join("devices.1h.jsonl"), header + &rows).expect("written");
+    let config = file(
+        dir,
+        "timezone: Europe/Berlin\n\
+         collectors: {devices: {targets: [{name: router, address: 192.0.2.1, slo: 0.9999}, {name: <b>nas</b>, address: 192.0.2.2}]}}\n",
+    );
+    (config, dir.display().to_string())
+}
+
+#[test]
+fn a_month_is_reported_for_programs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (config, data) = october(dir.path());
+    let run = |arguments: &[&str]| {
+        netkestrel(
+            &[
+                &["report", "--config.file", &config, "--data-dir", &data],
+                arguments,
+            ]
+            .concat(),
+        )
+    };
+    let output = run(&["--month", "2025-10", "--format", "json"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (Some(0), ""));
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    // October in Berlin, which has an hour more than its days tell.
+    assert_eq!(
+        (&report["from"], &report["to"]),
+        (&"2025-09-30T22:00:00Z".into(), &"2025-10-31T23:00:00Z".into())
+    );
+    let router = &report["devices"][0];
+    let month = 31.0 * 86_400.0 + 3_600.0;
+    let known = month - 86_400.0;
+    let close = |value: &serde_json::Value, expected: f64| {
+        let value = value.as_f64().unwrap_or(f64::NAN);
+        assert!((value - expected).abs() < 1e-9, "{value} for {expected}");
+    };
+    close(&router["uptime_ratio"], (known - 900.0) / known);
+    close(&router["coverage_ratio"], known / month);
+    close(&router["budget_seconds"], known * 0.0001 - 900.0);
+    close(&router["round_trip"]["mean"], 0.025);
+    close(&router["round_trip"]["p95"], 0.03);
+    close(&router["round_trip"]["max"], 1.5);
+    close(&router["mttr_seconds"], 900.0);
+    assert_eq!(router["days"].as_array().map(Vec::len), Some(31));
+    assert_eq!(router["list"][0]["start"], "2025-10-03T05:00:00Z");
+    assert_eq!(report["devices"][1]["outages"], 0);
+
+    let table = stdout(&run(&["--month", "2025-10", "--format", "csv"]));
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 3, "{table}");
+    assert!(
+        lines[1].starts_with("router,,192.0.2.1,2025-09-30T22:00:00Z,2025-10-31T23:00:00Z,0.99965"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_report_for_people_is_one_page_that_needs_nothing_else() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (config, data) = october(dir.path());
+    let path = dir.path().join("october.html");
+    let output = netkestrel(&[
+        "report",
+        "--config.file",
+        &config,
+        "--data-dir",
+        &data,
+        "--month",
+        "2025-10",
+        "--output",
+        &path.display().to_string(),
+    ]);
+    assert_eq!(
+        (code(&output), stdout(&output).as_str(), stderr(&output).as_str()),
+        (Some(0), "", "")
+    );
+    let page = fs::read_to_string(path).expect("written");
+    for expected in [
+        "2025-10-01 00:00:00 to 2025-11-01 00:00:00",
+        "Europe&#x2f;Berlin, UTC+02:00 at the beginning and UTC+01:00 at the end",
+        "&lt;b&gt;nas&lt;&#x2f;b&gt;",
+        "no &lt;answer&gt;",
+        // Cut off, not rounded, and in local time.
+        "99.965 %",
+        "2025-10-03 07:15:00",
+        "15 min 0 s",
+        "2025-10-03: down for 15 min 0 s",
+    ] {
+        assert!(page.contains(expected), "{expected} is missing in {page}");
+    }
+    for unwanted in ["<b>", "<script", "src=", "href=", "url(", "http"] {
+        // The policy is given in the page itself.
+        let found = page.replace("http-equiv", "").contains(unwanted);
+        assert!(!found, "{unwanted}");
+    }
+}
+
+#[test]
+fn what_cannot_be_reported_is_refused_with_what_can() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (config, data) = october(dir.path());
+    let common = ["report", "--config.file", &config, "--data-dir", &data];
+    for (arguments, exit, expected) in [
+        (
+            &["--month", "2025-13"][..],
+            64,
+            "accepted: a year and a month, such as `2026-10`",
+        ),
+        (
+            &["--month", "october"],
+            64,
+            "accepted: a year and a month, such as `2026-10`",
+        ),
+        (
+            &["--month", "9000-01"],
+            64,
+            "there is nothing to report yet: it would begin at 9000-01-01 00:00:00",
+        ),
+        (
+            &["--month", "2025-10", "--from", "-24h"],
+            64,
+            "cannot be used with",
+        ),
+        (
+            &["--output", "/nonexistent/report.html"],
+            1,
+            "failed to write /nonexistent/report.html: ",
+        ),
+    ] {
+        let output = netkestrel(&[&common[..], arguments].concat());
+        assert_eq!(
+            (code(&output), stdout(&output).as_str()),
+            (Some(exit), ""),
+            "{arguments:?}"
+        );
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
 }
 
 /// `cargo run` hands the variables of the build script to the program, which refuses names of its own that mean no key.

@@ -154,6 +154,7 @@ fn batch(number: i64) -> Batch {
         elapsed: None,
         // The counts of the roll-ups are compared, so one series only grows with the records.
         readings: (0..20).map(reading).collect(),
+        changes: Vec::new(),
         health: Vec::new(),
     }
 }

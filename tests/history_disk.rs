@@ -130,6 +130,7 @@ fn batch(number: i64) -> Batch {
             subject: "eth0".into(),
             observed: Observed::Value(1.5),
         }],
+        changes: Vec::new(),
         health: Vec::new(),
     }
 }

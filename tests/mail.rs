@@ -207,6 +207,7 @@ fn alert(subject: &str) -> Alert {
             value: 0.971,
             at: noon(),
         },
+        behind: 0,
         explanation: "Disk usage is 97.1 %, above 95 % for 1 min".to_owned(),
         unknown: None,
         acknowledgement: None,

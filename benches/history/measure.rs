@@ -135,6 +135,7 @@ fn batch(number: i64) -> Batch {
         },
         elapsed: Some(Duration::from_secs(30)),
         readings: readings.collect(),
+        changes: Vec::new(),
         health: Vec::new(),
     }
 }

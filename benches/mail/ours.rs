@@ -181,6 +181,7 @@ fn finding(device: &str, at: Now) -> Finding {
             threshold: 0.5,
             when: Direction::Above,
             since: at.wall,
+            behind: 0,
             explanation: "Packet loss is 90 %, above 50 %".to_owned(),
         }),
     }

@@ -49,12 +49,33 @@ pub struct Alert {
     pub when: Direction,
     /// The worst value so far.
     pub peak: Peak,
+    /// How many devices can be reached only through the subject.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub behind: usize,
     /// Why, in one sentence for people.
     pub explanation: String,
     /// Since when there has been no reading, and why.
     pub unknown: Option<Unknown>,
     /// Who took it on.
     pub acknowledgement: Option<Acknowledgement>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Alert {
+    /// What hangs below the subject, in words: `30 devices behind it`. Nothing unless the subject is down.
+    #[must_use]
+    pub fn behind_it(&self) -> Option<String> {
+        let devices = match self.behind {
+            0 => return None,
+            1 => "1 device".to_owned(),
+            more => format!("{more} devices"),
+        };
+        (self.state != State::Resolved).then(|| format!("{devices} behind it"))
+    }
 }
 
 /// How an alert stands.

@@ -31,6 +31,7 @@ fn engine(now: Now) -> Engine {
 
 fn firing(subject: &str, severity: Severity, at: Now) -> Finding {
     let breach = Breach {
+        behind: 0,
         severity,
         value: 0.9,
         threshold: 0.5,

@@ -112,6 +112,7 @@ impl Track {
                 value: breach.value,
                 at: finding.at.wall,
             },
+            behind: breach.behind,
             explanation: breach.explanation.clone(),
             unknown: None,
             acknowledgement: None,
@@ -170,6 +171,7 @@ impl Track {
         alert.severity = breach.severity;
         alert.threshold = breach.threshold;
         alert.when = breach.when;
+        alert.behind = breach.behind;
         alert.explanation.clone_from(&breach.explanation);
         if begins == Begins::Now {
             let was_firing = alert.fired_at.is_some();

@@ -16,7 +16,7 @@ use super::{
     gather::OwnFamilies,
     keep::Keeper,
     pipeline::Pipeline,
-    recorder::Recorder,
+    recorder::{Recorder, hold, objectives},
     schedule::stopped,
     surroundings::Surroundings,
 };
@@ -82,7 +82,7 @@ impl Correspondence {
     }
 
     fn identity(&self, config: &Config) -> Identity {
-        let targets = config.collectors.devices.targets.iter();
+        let targets = config.collectors.devices.devices();
         let places = targets.map(|target| {
             let place = Place {
                 group: target.group.clone(),
@@ -194,6 +194,10 @@ impl Backstage {
         let held = folder.map(lock).transpose()?.flatten();
         let open = |folder| Arc::new(history::Store::open(Arc::clone(&disk), folder, &config.history));
         let history = folder.map(open);
+        if let Some(history) = &history {
+            history.follow_devices(hold(config), now);
+            history.set_objectives(objectives(config));
+        }
         let reader = history.as_ref().map(|history| history.reader());
         let mut state = folder.map(|folder| alerts::Store::new(Arc::clone(&disk), folder));
         let saved = state.as_mut().and_then(alerts::Store::load);
@@ -234,6 +238,7 @@ impl Backstage {
         let (delivery, outbox) = Delivery::new(outbox, correspondence.notifiers(config), clock);
         let delivery = delivery.asking(gate);
         let recorder = Recorder::start(history.clone());
+        let watched = Arc::clone(set);
         ended
             .transitions
             .iter()
@@ -247,6 +252,7 @@ impl Backstage {
             published: Arc::clone(&front.published),
             changes,
             clock,
+            behind: Box::new(move |name| watched.devices.behind(name)),
             unanswered: Vec::new(),
         };
         Ok(Self {
@@ -287,7 +293,7 @@ fn replay(rules: &mut rules::Engine, reader: &history::Reader, now: Now) {
 }
 
 /// An alert from before the restart that is not over, for the rule to go on with.
-fn resumed(alert: &alerts::Alert) -> Option<rules::Resumed> {
+pub(crate) fn resumed(alert: &alerts::Alert) -> Option<rules::Resumed> {
     if alert.resolved_at.is_some() {
         return None;
     }

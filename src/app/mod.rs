@@ -5,11 +5,12 @@
 //!  intervals, background    ├─> latest batches ──> View ──> web (page, status)
 //!                           └─> Pipeline ─┬─> Recorder ──> history ──> web (API), charts in mails
 //!                                         └─> rules ──> alerts ──> outbox ──> delivery ──> email, webhook
-//! SIGHUP, POST /-/reload ──> Reloader ──> collectors, log, web, Pipeline, notifiers
+//! SIGHUP, POST /-/reload, devices file ──> Reloader ──> collectors, log, web, Pipeline, notifiers
 //! ```
 
 mod backstage;
 mod desk;
+mod devices_file;
 mod gather;
 mod greeting;
 mod keep;
@@ -35,6 +36,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+pub(crate) use self::{backstage::resumed, recorder::hold};
 use self::{
     backstage::{Backstage, data_folder},
     gather::{Gatherer, OwnFamilies},
@@ -46,7 +48,7 @@ use self::{
 use crate::{
     alerts,
     clock::{Clock, Now},
-    collectors::{self, Context, Guarded, News},
+    collectors::{self, Context, Guarded, News, demo::World},
     config::{Config, Loaded, Sources},
     durable, history, logging, notifiers, rules,
     sample::{Batch, Desc},
@@ -91,7 +93,6 @@ pub fn catalogue() -> Vec<&'static Desc> {
     for stage in [
         collectors::RUN_METRICS,
         collectors::NEWS_METRICS,
-        history::METRICS,
         rules::METRICS,
         alerts::METRICS,
         notifiers::METRICS,
@@ -103,11 +104,17 @@ pub fn catalogue() -> Vec<&'static Desc> {
     ] {
         all.extend_from_slice(stage);
     }
+    all.extend(history::metrics());
     all
 }
 
-/// Runs until a signal asks to stop.
-pub fn run(loaded: Loaded, sources: Sources, log: logging::Handle) -> Result<(), Error> {
+/// Runs until a signal asks to stop. With a `demo`, that is what is watched.
+pub fn run(
+    loaded: Loaded,
+    sources: Sources,
+    log: logging::Handle,
+    demo: Option<Arc<World>>,
+) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -115,7 +122,7 @@ pub fn run(loaded: Loaded, sources: Sources, log: logging::Handle) -> Result<(),
         .build()
         .map_err(Error::Runtime)?;
     let result = runtime.block_on(async {
-        let app = App::build(loaded, sources, log)?;
+        let app = App::build(loaded, sources, log, demo)?;
         app.run().await
     });
     // A hung read of a source must not hold up the end.
@@ -138,7 +145,12 @@ struct App {
 }
 
 impl App {
-    fn build(loaded: Loaded, sources: Sources, log: logging::Handle) -> Result<Self, Error> {
+    fn build(
+        loaded: Loaded,
+        sources: Sources,
+        log: logging::Handle,
+        demo: Option<Arc<World>>,
+    ) -> Result<Self, Error> {
         loaded.notes.iter().for_each(|note| warn!(note, "configuration"));
         let clock = Clock::System;
         let started = clock.now();
@@ -149,7 +161,10 @@ impl App {
             .map_err(|error| Error::Web(web::Error::Serve(error)))?;
         let folder = data_folder(config.data_dir_in(&sources.env));
         let (heralds, news) = News::channel(NEWS);
-        let context = context(&config, clock, heralds.clone());
+        let context = Context {
+            demo,
+            ..context(&config, clock, heralds.clone())
+        };
         let set = Arc::new(collectors::Set::new(&config.collectors, &context));
         let backstage = Backstage::build(&config, folder.as_deref(), (&host_name(), &set, clock))?;
         let collectors: Vec<_> = set.all().into_iter().map(|c| Arc::new(Guarded::new(c))).collect();
@@ -255,6 +270,7 @@ impl App {
             Arc::clone(&self.set),
             self.clock,
         ));
+        tasks.spawn(devices_file::follow(Arc::clone(&self.reloader), stopping.clone()));
         tasks.spawn(signals::reload_on_hangup(self.reloader, stopping)?);
         let asked_to_stop = signals::stop()?;
         info!(address = %self.address, "listening");
@@ -293,6 +309,7 @@ fn context(config: &Config, clock: Clock, news: News) -> Context {
         limits: config.health_limits(),
         clock,
         news,
+        demo: None,
     }
 }
 

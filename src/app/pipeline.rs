@@ -26,8 +26,8 @@ use crate::{
     clock::{Clock, Now},
     collectors::Stop,
     config::Config,
-    rules::{self, Rule},
-    sample::Batch,
+    rules::{self, Finding, Rule, Verdict},
+    sample::{Batch, SubjectKind},
     web::{Order, Refusal},
 };
 
@@ -54,6 +54,8 @@ pub(super) struct Pipeline {
     /// Counted up once more is published than numbers.
     pub(super) changes: watch::Sender<u64>,
     pub(super) clock: Clock,
+    /// How many devices can be reached only through the one of this name.
+    pub(super) behind: Box<dyn Fn(&str) -> usize + Send>,
     /// Orders that were carried out, and are answered when what came of them is kept.
     pub(super) unanswered: Vec<Unanswered>,
 }
@@ -105,6 +107,7 @@ impl Pipeline {
         while let Ok(Some(batch)) = tokio::time::timeout(LAST_RUNS, inputs.batches.recv()).await {
             self.take(&batch);
         }
+        self.recorder.end(self.clock.now());
         let keeping = async {
             while self.keeper.is_busy() {
                 let kept = self.keeper.end().await;
@@ -124,7 +127,8 @@ impl Pipeline {
 
     fn judge_all(&mut self, news: &mut Vec<Batch>) {
         let mut all = Outcome::default();
-        for batch in news.drain(..) {
+        for batch in news.drain(..).map(Arc::new) {
+            self.recorder.batch(&batch);
             let outcome = self.judge(&batch);
             all.transitions.extend(outcome.transitions);
             all.notices.extend(outcome.notices);
@@ -133,8 +137,21 @@ impl Pipeline {
     }
 
     fn judge(&mut self, batch: &Batch) -> Outcome {
-        let findings = self.rules.judge(batch);
+        let mut findings = self.rules.judge(batch);
+        self.count_what_hangs_below(&mut findings);
         self.alerts.apply(&findings, batch.at)
+    }
+
+    /// Rules judge a device by what is read of it; what is reached through it, only the collector knows.
+    fn count_what_hangs_below(&self, findings: &mut [Finding]) {
+        for finding in findings {
+            let is_of_device = finding.signal.subject == SubjectKind::Device;
+            if let (true, Verdict::Pending(breach) | Verdict::Firing(breach)) =
+                (is_of_device, &mut finding.verdict)
+            {
+                breach.behind = (self.behind)(&finding.subject);
+            }
+        }
     }
 
     fn tick(&mut self) {
@@ -152,6 +169,7 @@ impl Pipeline {
         let rules = config.rules.in_force();
         let known: Vec<InForce> = rules.iter().map(InForce::from).collect();
         let now = self.clock.now();
+        self.recorder.reconfigure(config, now);
         // First, so that nothing is told about a rule that is gone.
         let outcome = self.alerts.rules_in_force(&known, now);
         self.settle(&outcome);

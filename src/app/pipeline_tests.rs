@@ -86,6 +86,7 @@ fn start(disk: &Arc<Hanging>, outbox: OutboxHandle) -> Running {
         published: Arc::clone(&published),
         changes: watch::Sender::new(0),
         clock,
+        behind: Box::new(|_| 0),
         unanswered: Vec::new(),
     };
     let (news, incoming) = mpsc::channel(16);
@@ -126,6 +127,7 @@ impl Running {
                 subject: "".into(),
                 observed: Observed::Value(cpu),
             }],
+            changes: Vec::new(),
             health: Vec::new(),
         };
         self.news.send(batch).await.expect("it runs");

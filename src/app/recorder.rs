@@ -1,6 +1,7 @@
 //! A thread of its own that writes history, so that a slow disk delays neither a reading nor a rule.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -9,11 +10,14 @@ use std::{
 };
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 use tracing::{error, warn};
 
 use crate::{
     alerts::Transition,
-    history::{Store, Stream},
+    clock::Now,
+    config::Config,
+    history::{Store, Stream, uptime::Hold},
     sample::{Batch, Scope},
 };
 
@@ -22,7 +26,29 @@ const QUEUE: usize = 1024;
 
 enum Entry {
     Batch(Arc<Batch>),
+    /// News between runs, which are not recorded as they are.
+    News(Arc<Batch>),
+    /// How long what is seen of devices holds true.
+    Hold(Hold, Now),
+    End(Now),
     Transition(Timestamp, serde_json::Value),
+}
+
+/// For how long what is seen of devices holds true.
+pub(crate) fn hold(config: &Config) -> Hold {
+    let devices = &config.collectors.devices;
+    Hold {
+        interval: *devices.interval,
+        timeout: *devices.timeout,
+    }
+}
+
+/// For which share of the known time devices are to be up, of those that have such an objective.
+pub(super) fn objectives(config: &Config) -> BTreeMap<SmolStr, f64> {
+    let targets = config.collectors.devices.devices();
+    targets
+        .filter_map(|target| Some((target.display_name().into(), target.slo?.0)))
+        .collect()
 }
 
 /// Takes what is to be remembered. Without a data folder nothing is.
@@ -54,11 +80,26 @@ impl Recorder {
         recorder
     }
 
-    /// Records an interval run; news between runs are not recorded.
+    /// Records an interval run; of news between runs, what they change.
     pub(super) fn batch(&self, batch: &Arc<Batch>) {
-        if batch.scope == Scope::Whole {
-            self.put(Entry::Batch(Arc::clone(batch)));
+        let entry = match batch.scope {
+            Scope::Whole => Entry::Batch,
+            Scope::News => Entry::News,
+        };
+        self.put(entry(Arc::clone(batch)));
+    }
+
+    /// Devices are asked as `config` says from now on.
+    pub(super) fn reconfigure(&self, config: &Config, now: Now) {
+        self.put(Entry::Hold(hold(config), now));
+        if let Some(store) = &self.store {
+            store.set_objectives(objectives(config));
         }
+    }
+
+    /// Nothing more will come.
+    pub(super) fn end(&self, now: Now) {
+        self.put(Entry::End(now));
     }
 
     /// Records a change of an alert.
@@ -74,7 +115,8 @@ impl Recorder {
             return;
         };
         let stream = match &entry {
-            Entry::Batch(batch) => Stream::of_collector(batch.collector),
+            Entry::Batch(batch) | Entry::News(batch) => Stream::of_collector(batch.collector),
+            Entry::Hold(..) | Entry::End(_) => None,
             Entry::Transition(..) => Some(Stream::Alerts),
         };
         if let Err(error) = queue.try_send(entry) {
@@ -100,7 +142,13 @@ fn write(store: &Store, entries: &Receiver<Entry>) {
     for entry in entries {
         // How it went is counted and logged by the store.
         let _ = match entry {
-            Entry::Batch(batch) => store.append(&batch),
+            Entry::Batch(batch) => store.append(&batch).and(store.observe(&batch)),
+            Entry::News(batch) => store.observe(&batch),
+            Entry::Hold(hold, now) => {
+                store.follow_devices(hold, now);
+                Ok(())
+            }
+            Entry::End(now) => store.end(now),
             Entry::Transition(at, value) => store.append_transition(at, &value),
         };
     }

@@ -51,6 +51,8 @@ struct State {
     config: Config,
     last_success: Now,
     last_attempt: Option<Attempt>,
+    /// The last time the devices file alone was read, if that failed and nothing has succeeded since.
+    bad_devices: Option<Attempt>,
 }
 
 /// A reload that was asked for.
@@ -84,6 +86,7 @@ impl Reloader {
                 config,
                 last_success: clock.now(),
                 last_attempt: None,
+                bad_devices: None,
             }),
         }
     }
@@ -104,18 +107,21 @@ impl Reloader {
         self.in_force.subscribe()
     }
 
-    /// The last reload; `None` when there was none since the start.
+    /// The last reload, or what is wrong with the devices file now; `None` when there was no reload since the start.
     pub(super) fn last_attempt(&self) -> Option<Attempt> {
-        self.state().last_attempt.clone()
+        let state = self.state();
+        state
+            .bad_devices
+            .as_ref()
+            .or(state.last_attempt.as_ref())
+            .cloned()
     }
 
     /// Families about the configuration.
     pub(super) fn families(&self) -> Vec<Family> {
         let state = self.state();
-        let failed = state
-            .last_attempt
-            .as_ref()
-            .is_some_and(|attempt| attempt.error.is_some());
+        let mut attempts = state.last_attempt.iter().chain(&state.bad_devices);
+        let failed = attempts.any(|attempt| attempt.error.is_some());
         vec![
             Family::single(&SUCCESSFUL, f64::from(u8::from(!failed))),
             Family::single(&SUCCESS_TIME, state.last_success.unix_seconds()),
@@ -155,7 +161,39 @@ impl Reloader {
         state.config = config;
         state.last_success = at;
         state.last_attempt = Some(Attempt { at, error: None });
+        state.bad_devices = None;
         report
+    }
+
+    /// Reads the devices file again, and nothing else: an edit of the configuration waits until somebody asks for it.
+    pub(super) async fn reread_devices(self: &Arc<Self>) {
+        let reloader = Arc::clone(self);
+        if let Err(error) = tokio::task::spawn_blocking(move || reloader.take_devices()).await {
+            error!(%error, "failed to read the devices file again");
+        }
+    }
+
+    fn take_devices(&self) {
+        let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = self.clock.now();
+        let before = self.state().config.clone();
+        match config::reread_devices(&before) {
+            Ok(config) => {
+                self.apply(&config);
+                let devices = config.collectors.devices.listed.targets.len();
+                let mut state = self.state();
+                state.config = config;
+                state.last_success = at;
+                state.bad_devices = None;
+                drop(state);
+                info!(devices, "devices file read again");
+            }
+            Err(problem) => {
+                error!(%problem, "failed to read the devices file again; its devices before stay in force");
+                let error = Some(problem.to_string());
+                self.state().bad_devices = Some(Attempt { at, error });
+            }
+        }
     }
 
     fn apply(&self, config: &Config) {
@@ -189,6 +227,10 @@ fn changes(old: &Config, new: &Config) -> Vec<String> {
     let values = (serde_json::to_value(old), serde_json::to_value(new));
     if let (Ok(before), Ok(after)) = values {
         differences(String::new(), &before, &after, &mut found);
+    }
+    if old.collectors.devices.listed != new.collectors.devices.listed {
+        found.push("collectors.devices.devices_file".to_owned());
+        found.dedup();
     }
     if found.is_empty() && old != new {
         found.push("a secret".to_owned());

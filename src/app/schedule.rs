@@ -229,6 +229,7 @@ mod tests {
                 at,
                 elapsed: None,
                 readings: Vec::new(),
+                changes: Vec::new(),
                 health: Vec::new(),
             })
         }

@@ -5,15 +5,19 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use smol_str::SmolStr;
 
-use super::reload::Reloader;
+use super::{recorder::objectives, reload::Reloader};
 use crate::{
     build,
     clock::{Clock, Now},
-    collectors::{self, Guarded, devices::Status},
+    collectors::{
+        self, Guarded,
+        devices::{Check, Status, Target},
+    },
+    config::Config,
     sample::{Batch, Health, Missing, Observed},
     web::{
-        self, CollectorStatus, DeviceRow, DeviceStatus, InterfaceRow, LastReload, Measure, Overview, Tile,
-        Watch,
+        self, CollectorStatus, DeviceRow, DeviceStatus, InterfaceRow, KnownDevice, LastReload, Measure,
+        Overview, Tile, Watch,
     },
 };
 
@@ -73,8 +77,24 @@ impl Watch for View {
             notice: self.notice(),
             tiles: tiles(&readings),
             interfaces: interfaces(&self.set, &readings),
-            devices: devices(&self.set, now),
+            devices: devices(&self.set, &self.reloader.in_force().borrow(), now),
         }
+    }
+
+    fn devices(&self) -> Vec<KnownDevice> {
+        let config = Arc::clone(&self.reloader.in_force().borrow());
+        let devices = &config.collectors.devices;
+        if !devices.watches_gateway() {
+            return devices.devices().map(known).collect();
+        }
+        let gateway = self.set.devices.overview(self.clock.now()).into_iter();
+        let known = gateway.map(|device| KnownDevice {
+            name: device.name,
+            address: device.address,
+            check: SmolStr::new_static(check(Check::Icmp)),
+            ..KnownDevice::default()
+        });
+        known.collect()
     }
 
     fn zone(&self) -> TimeZone {
@@ -90,6 +110,26 @@ impl View {
             text: catcher.notice(),
             link: catcher.page.clone(),
         })
+    }
+}
+
+fn known(target: &Target) -> KnownDevice {
+    KnownDevice {
+        name: target.display_name().into(),
+        address: target.address.as_str().into(),
+        group: target.group.as_str().into(),
+        parents: target.parents.iter().map(SmolStr::from).collect(),
+        check: SmolStr::new_static(check(target.check)),
+        port: target.port,
+    }
+}
+
+/// The word of the configuration.
+fn check(check: Check) -> &'static str {
+    match check {
+        Check::Icmp => "icmp",
+        Check::Tcp => "tcp",
+        Check::IcmpThenTcp => "icmp-then-tcp",
     }
 }
 
@@ -191,8 +231,10 @@ fn interfaces(set: &collectors::Set, readings: &Readings<'_>) -> Vec<InterfaceRo
     rows.collect()
 }
 
-fn devices(set: &collectors::Set, now: Now) -> Vec<DeviceRow> {
+fn devices(set: &collectors::Set, config: &Config, now: Now) -> Vec<DeviceRow> {
+    let objectives = objectives(config);
     let rows = set.devices.overview(now).into_iter().map(|device| DeviceRow {
+        slo: objectives.get(&device.name).copied(),
         name: device.name,
         group: device.group,
         address: device.address,

@@ -13,10 +13,10 @@ use super::{
     times::{Range, Times},
 };
 use crate::{
-    app::chain,
+    app::{chain, hold},
     clock::Clock,
     figures::{self, Unit},
-    history::{self, Analysis, Analyzer, Stream, Window},
+    history::{self, Analysis, Analyzer, Availability, Reader, Stream, Window, uptime::Standing},
 };
 
 /// Hours of the day that are shown to people.
@@ -88,7 +88,37 @@ fn analyze(place: &Place, window: Window) -> Result<Analysis, Error> {
     for transition in transitions(&reader, range)? {
         analyzer.transition(&transition);
     }
-    Ok(analyzer.finish())
+    let mut analysis = analyzer.finish();
+    from_transitions(&mut analysis, place, &reader)?;
+    Ok(analysis)
+}
+
+/// Availability as the log of transitions has it, which is exact, unless the records know of more time: they may have
+/// been imported, or be older than the log.
+fn from_transitions(analysis: &mut Analysis, place: &Place, reader: &Reader) -> Result<(), Error> {
+    let ledger = reader.ledger(None)?;
+    let until = reader.known_until(&ledger, hold(&place.config), Clock::System.now().wall);
+    let Window { from, to } = analysis.window;
+    for device in ledger.devices() {
+        let sums = ledger.sums(device, (from, to), until);
+        let Some(ratio) = sums.ratio() else { continue };
+        let exact = Availability {
+            device: device.clone(),
+            ratio,
+            coverage: sums.coverage(),
+            down_seconds: sums.seconds(Standing::Down),
+        };
+        let mut known = analysis.devices.iter_mut();
+        match known.find(|known| known.device == *device) {
+            Some(known) if known.coverage > exact.coverage => {}
+            Some(known) => *known = exact,
+            None => analysis.devices.push(exact),
+        }
+    }
+    analysis
+        .devices
+        .sort_by(|one, other| one.device.cmp(&other.device));
+    Ok(())
 }
 
 fn text(analysis: &Analysis, zone: &TimeZone) -> String {

@@ -6,6 +6,7 @@ mod analyze;
 mod answer;
 mod check_config;
 mod completions;
+mod demo;
 mod doctor;
 mod flags;
 mod healthcheck;
@@ -15,6 +16,7 @@ mod man;
 mod print_config;
 mod progress;
 mod replay;
+mod report;
 mod rules;
 mod run;
 mod table;
@@ -144,6 +146,14 @@ enum Command {
         #[command(flatten)]
         request: replay::Request,
     },
+    /// Tell how available devices were, with their outages, loss and response times
+    #[command(after_help = report::EXAMPLES)]
+    Report {
+        #[command(flatten)]
+        request: report::Request,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
     /// Show the rules in force, and where each comes from
     Rules {
         #[command(subcommand)]
@@ -167,6 +177,14 @@ enum Command {
         request: healthcheck::Request,
         #[command(flatten)]
         whereabouts: Whereabouts,
+    },
+    /// Make up a network with a past of a week, and watch it: to see everything without having anything
+    #[command(after_help = demo::NOTES)]
+    Demo {
+        #[command(flatten)]
+        request: demo::Request,
+        #[command(flatten)]
+        flags: Box<Flags>,
     },
     /// Print a completion script for a shell
     #[command(after_help = completions::INSTALL)]
@@ -236,12 +254,14 @@ fn dispatch(cli: Cli) -> Exit {
             flags,
         } => analyze::answer(&flags.or(outer), &request, output.format),
         Command::Replay { request } => replay::answer(&request),
+        Command::Report { request, flags } => report::answer(&flags.or(outer), &request),
         Command::Rules { action } => rules::answer(outer, action),
         Command::Alerts { action } => alerts::answer(outer, action),
         Command::TestEmail { request, flags } => test_email::answer(&flags.or(outer), &request),
         Command::Healthcheck { request, whereabouts } => {
             healthcheck::answer(&Flags::from(whereabouts).or(outer), &request)
         }
+        Command::Demo { request, flags } => return demo::run(&flags.or(outer), &request),
         Command::Completions { shell } => completions::answer(shell, &mut Cli::command()),
         Command::Man { dir } => man::answer(Cli::command(), dir.as_deref()),
     };

@@ -16,11 +16,17 @@ pub(super) struct What {
     /// Print the JSON Schema that editors check a file against
     #[arg(long, conflicts_with = "defaults")]
     schema: bool,
+    /// Print the JSON Schema of a devices file instead
+    #[arg(long, conflicts_with_all = ["defaults", "schema"])]
+    devices_schema: bool,
 }
 
 pub(super) fn answer(flags: &Flags, what: &What) -> Answer {
     if what.schema {
         return Answer::fine(format!("{:#}\n", config::schema()));
+    }
+    if what.devices_schema {
+        return Answer::fine(format!("{:#}\n", config::devices_schema()));
     }
     if what.defaults {
         return Answer::fine(Config::default().to_yaml());

@@ -1,5 +1,7 @@
 //! `run`: fewer privileges, then the configuration, then the log, then the application.
 
+use std::sync::Arc;
+
 use tracing::{info, warn};
 
 use super::{
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     app::chain,
     build,
+    collectors::demo::World,
     config::{Loaded, Sources},
     logging,
     sys::capabilities::{self, Dropped},
@@ -25,23 +28,32 @@ pub(super) fn run(flags: &Flags) -> Exit {
     // Before the first file is opened and before any other thread exists.
     let dropped = capabilities::keep_only_net_raw();
     let sources = flags.sources();
-    let loaded = match crate::config::load(&sources) {
-        Ok(loaded) => loaded,
-        Err(error) => return refusal(&error).print(),
-    };
+    match crate::config::load(&sources) {
+        Ok(loaded) => go_on(loaded, sources, dropped, None),
+        Err(error) => refusal(&error).print(),
+    }
+}
+
+/// Runs with what was loaded, once privileges are dropped; with a `demo`, watches that.
+pub(super) fn go_on(
+    loaded: Loaded,
+    sources: Sources,
+    dropped: std::io::Result<Dropped>,
+    demo: Option<Arc<World>>,
+) -> Exit {
     let log = match logging::init(&loaded.config.log) {
         Ok(log) => log,
         Err(error) => return Answer::failure(Exit::WorldsFault, chain(&error)).print(),
     };
     let _last_lines = log.flush_at_end();
     report_privileges(dropped);
-    start(loaded, sources, &log)
+    start(loaded, sources, &log, demo)
 }
 
 /// Hands over to the application and turns how it ended into an exit code.
-fn start(loaded: Loaded, sources: Sources, log: &logging::Handle) -> Exit {
+fn start(loaded: Loaded, sources: Sources, log: &logging::Handle, demo: Option<Arc<World>>) -> Exit {
     info!(version = build::VERSION, revision = build::REVISION, "starting");
-    match crate::app::run(loaded, sources, log.clone()) {
+    match crate::app::run(loaded, sources, log.clone(), demo) {
         Ok(()) => Exit::Fine,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "stopped");

@@ -158,6 +158,7 @@ fn made_up(severity: Severity, now: Timestamp) -> Notice {
         threshold,
         when: Direction::Above,
         peak: Peak { value, at: now },
+        behind: 0,
         explanation: "This is a test of mail: the alert and its values are made up, nothing is wrong"
             .to_owned(),
         unknown: None,

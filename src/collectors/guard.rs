@@ -167,6 +167,20 @@ impl Guarded {
             .cloned()
     }
 
+    /// Takes note of a run that somebody else made and that succeeded, as when a past is made up. An interval run has
+    /// a batch.
+    pub fn note(&self, took: Duration, batch: Option<Arc<Batch>>) {
+        let mut stats = self.stats();
+        stats.success = true;
+        stats.runs += 1;
+        stats.duration = took;
+        if let Some(value) = batch {
+            let taken = value.at;
+            stats.last_success = Some(taken);
+            stats.latest = Some(Fresh { value, taken });
+        }
+    }
+
     /// How its runs go.
     #[must_use]
     pub fn status(&self) -> RunStatus {
@@ -399,6 +413,7 @@ mod tests {
                 at,
                 elapsed: None,
                 readings: Vec::new(),
+                changes: Vec::new(),
                 health,
             })
         }

@@ -23,6 +23,7 @@ use crate::{
     sample::{Batch, Desc, Family, Signal},
 };
 
+pub mod demo;
 pub mod devices;
 pub mod network;
 pub mod packets;
@@ -73,6 +74,17 @@ pub struct Context {
     pub clock: Clock,
     /// Where to tell what cannot wait for the next interval run; nowhere by default.
     pub news: News,
+    /// A made-up network to see instead of this host's.
+    pub demo: Option<Arc<demo::World>>,
+}
+
+impl Context {
+    /// The present moment, in a demo that which it shows.
+    fn now(&self) -> Now {
+        self.demo
+            .as_ref()
+            .map_or_else(|| self.clock.now(), |world| world.now())
+    }
 }
 
 /// Roots of the host's file systems; other than `/` when the host is seen through a container's mounts.

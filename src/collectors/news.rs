@@ -77,6 +77,7 @@ mod tests {
             at: Clock::System.now(),
             elapsed: None,
             readings: Vec::new(),
+            changes: Vec::new(),
             health: Vec::new(),
         };
         (0..3).for_each(|_| news.clone().tell(batch()));

@@ -50,10 +50,24 @@ pub(super) fn check(root: &Node, schema: &Json) -> Checked {
 }
 
 impl Checked {
+    /// Of a tree that cannot be checked.
+    pub(super) fn nothing() -> Self {
+        Self {
+            json: Json::Null,
+            faults: Vec::new(),
+            left_out: LeftOut::default(),
+        }
+    }
+
     /// The path in the tree of what is at `path` in the JSON; `None` if it, or a part of it, was reported already.
     pub(super) fn original_path(&self, path: &str) -> Option<String> {
         let original = self.left_out.with_original_positions(path);
         (!self.left_out.touches(&original)).then_some(original)
+    }
+
+    /// As [`original_path`](Self::original_path), also of what was reported.
+    pub(super) fn path_in_tree(&self, path: &str) -> String {
+        self.left_out.with_original_positions(path)
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use super::{
     Config, Error, Override,
     check::{Checked, check},
-    environment, python, report, schema, secrets,
+    devices, environment, python, report, schema, secrets,
     shape::Shape,
     tree::{Fault, Node, Origin},
     yaml,
@@ -54,7 +54,7 @@ pub fn load_with(sources: &Sources, signals: &[&Signal]) -> Result<Loaded, Error
     let schema = schema();
     let shape = Shape::new(&schema);
     let folder = origin.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-    let (mut root, mut faults) = yaml::read_file(&bytes, &utf8(&sources.env));
+    let (mut root, mut faults) = yaml::read_file(&bytes, Some(&utf8(&sources.env)));
     let python = python::overlay(&mut root, &sources.env);
     faults.extend(python.faults);
     faults.extend(environment::overlay(&mut root, &sources.env, shape));
@@ -63,10 +63,14 @@ pub fn load_with(sources: &Sources, signals: &[&Signal]) -> Result<Loaded, Error
     let mut checked = check(&root, &schema);
     faults.append(&mut checked.faults);
 
-    let mut notes = python.notes;
+    let (mut notes, mut in_devices_file) = (python.notes, Vec::new());
     let config = match serde_json::from_value::<Config>(checked.json.take()) {
         Ok(mut config) => {
             notes.extend(move_rules(&mut config, &python.thresholds));
+            match devices::read(&mut config.collectors.devices, &root, folder) {
+                Ok(listing) => in_devices_file = listing.map_or_else(Vec::new, |list| list.examine(&config)),
+                Err(fault) => faults.push(fault),
+            }
             faults.extend(examine(&config, &root, &checked, signals));
             Some(config)
         }
@@ -76,7 +80,7 @@ pub fn load_with(sources: &Sources, signals: &[&Signal]) -> Result<Loaded, Error
         }
     };
     match config {
-        Some(config) if faults.is_empty() => {
+        Some(config) if faults.is_empty() && in_devices_file.is_empty() => {
             notes.extend(config.notes());
             Ok(Loaded {
                 config,
@@ -84,7 +88,11 @@ pub fn load_with(sources: &Sources, signals: &[&Signal]) -> Result<Loaded, Error
                 notes,
             })
         }
-        _ => Err(Error::Invalid(report::findings(faults, origin.as_deref()))),
+        _ => {
+            let mut findings = report::findings(faults, origin.as_deref());
+            findings.append(&mut in_devices_file);
+            Err(Error::Invalid(findings))
+        }
     }
 }
 

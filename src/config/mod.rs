@@ -3,8 +3,10 @@
 //! types, and only then is it read into them: so every problem is found in one run and names its place.
 
 mod check;
+mod devices;
 mod environment;
 mod expand;
+mod file_sd;
 mod hint;
 mod load;
 mod notes;
@@ -27,6 +29,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    devices::{digest, reread as reread_devices, schema as devices_schema},
     environment::{Override, variable_name},
     load::{Loaded, Sources, load, load_with},
     place::Platform,

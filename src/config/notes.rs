@@ -9,18 +9,8 @@ impl Config {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let devices = self.collectors.devices.names();
-        let mut notes: Vec<String> = self.parents_note().into_iter().collect();
-        notes.extend(self.rules.notes(&collectors::signals(), &devices));
+        let mut notes = self.rules.notes(&collectors::signals(), &devices);
         notes.extend(self.notifiers.notes());
         notes
-    }
-
-    fn parents_note(&self) -> Option<String> {
-        let mut targets = self.collectors.devices.targets.iter();
-        targets.any(|target| !target.parents.is_empty()).then(|| {
-            "this version knows no topology yet: `parents` in `collectors.devices.targets` has no effect, and a device \
-             behind one that is down is told as down"
-                .to_owned()
-        })
     }
 }

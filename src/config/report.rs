@@ -10,7 +10,7 @@ use super::tree::{Fault, Origin};
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration is wrong: the user's fault. Displays one problem a line.
+    /// The configuration is wrong: the user's fault. Displays one problem a line, and how many there are beyond a hundred.
     #[error("{}", lines(.0))]
     Invalid(Vec<Finding>),
     /// A file that was named, or that lies in the default place, cannot be read.
@@ -46,12 +46,15 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Problems that are told to people at once; who has more has one cause for most of them.
+const SHOWN: usize = 100;
+
 fn lines(findings: &[Finding]) -> String {
-    findings
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let mut lines: Vec<_> = findings.iter().take(SHOWN).map(ToString::to_string).collect();
+    if let Some(more) = findings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        lines.push(format!("… and {more} more"));
+    }
+    lines.join("\n")
 }
 
 /// Findings in the order of the file, then of variables and flags, each once.

@@ -15,15 +15,15 @@ pub(super) const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// How deep lists and sections may nest.
 const MAX_DEPTH: usize = 64;
 
-/// Reads the bytes of a file. What could be understood is returned with all that is wrong; after an error of
-/// syntax that is an empty tree.
-pub(super) fn read_file(bytes: &[u8], variables: &HashMap<&str, &str>) -> (Node, Vec<Fault>) {
+/// Reads the bytes of a file, in which `variables` are put if there are any to put. What could be understood is
+/// returned with all that is wrong; after an error of syntax that is an empty tree.
+pub(super) fn read_file(bytes: &[u8], variables: Option<&HashMap<&str, &str>>) -> (Node, Vec<Fault>) {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file is larger than {} MiB", MAX_BYTES / 1024 / 1024);
         return (Node::empty(), vec![Fault::new(&Origin::Default, "", message)]);
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => Builder::new(Some(variables), Place::File).run(text),
+        Ok(text) => Builder::new(variables, Place::File).run(text),
         Err(error) => (Node::empty(), vec![not_utf8(bytes, error.valid_up_to())]),
     }
 }

@@ -77,7 +77,7 @@ const LAST_WRITE: Desc = desc(
 );
 
 /// Metrics of the history.
-pub const METRICS: &[&Desc] = &[
+pub(super) const METRICS: &[&Desc] = &[
     &RECORDS,
     &LIMIT,
     &SIZE,

@@ -16,21 +16,27 @@ mod record;
 mod rollup;
 mod state;
 mod store;
+pub mod uptime;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    analysis::{Analysis, Analyzer, Window},
+    analysis::{Analysis, Analyzer, Availability, Window},
     error::Error,
-    metrics::METRICS,
     moment::{NotATime, parse_step, parse_time},
     query::{Answer, Answered, Point, Query},
     reader::{Reader, Records, Stats},
     record::{Record, Seen, encode},
     store::Store,
 };
-use crate::problem::Problems;
+use crate::{problem::Problems, sample::Desc};
+
+/// Metrics of the history.
+#[must_use]
+pub fn metrics() -> Vec<&'static Desc> {
+    [metrics::METRICS, uptime::METRICS].concat()
+}
 
 /// A sequence of records of one kind, in a file of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -38,6 +38,7 @@ fn store(runs: impl IntoIterator<Item = (i64, Observed)>) -> Store {
                 subject: "".into(),
                 observed,
             }],
+            changes: Vec::new(),
             health: Vec::new(),
         };
         store.append(&batch).expect("recorded");
@@ -111,6 +112,7 @@ fn rollups_answer_where_the_records_do_not_reach_back() {
                 subject: "".into(),
                 observed: Observed::Value(1.0),
             }],
+            changes: Vec::new(),
             health: Vec::new(),
         };
         store.append(&batch).expect("recorded");

@@ -1,6 +1,9 @@
 //! Reads the history beside the writer, or alone: on handles of its own, never holding up recording.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,6 +14,7 @@ use super::{
     Config, Error, Query, Stream,
     record::{Record, time_of},
     state::{Pieces, Shared, StreamState, lock},
+    uptime::{self, Hold, Ledger},
 };
 use crate::durable::Disk;
 
@@ -22,6 +26,9 @@ pub(super) const FOLDER: &str = "history";
 pub struct Reader {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) streams: [Shared; Stream::ALL.len()],
+    /// How devices stand, where this process follows them.
+    pub(super) devices: uptime::Shared,
+    folder: PathBuf,
     limit: u64,
 }
 
@@ -71,8 +78,28 @@ impl Reader {
         Self {
             disk,
             streams: Stream::ALL.map(|stream| Shared::new(StreamState::new(stream, &folder).into())),
+            devices: uptime::Shared::default(),
+            folder,
             limit: config.records.into(),
         }
+    }
+
+    /// Looks at how devices stood, from memory and without causes; `None` where this process follows none.
+    pub fn standing<T>(&self, look: impl FnOnce(&uptime::Tracker) -> T) -> Option<T> {
+        self.devices.look(look)
+    }
+
+    /// How devices stood, one or all of them, from the disk and with causes.
+    pub fn ledger(&self, only: Option<&str>) -> Result<Ledger, Error> {
+        uptime::read(&*self.disk, &self.folder, Ledger::with_causes(only))
+    }
+
+    /// Up to when anything is known at `now` of what another process follows: as far as the stream of devices, which
+    /// must be open, and the ledger tell.
+    #[must_use]
+    pub fn known_until(&self, ledger: &Ledger, hold: Hold, now: Timestamp) -> Timestamp {
+        let seen = lock(self.shared(Stream::Devices)).records.newest;
+        hold.until(seen.max(ledger.newest()), now)
     }
 
     pub(super) fn shared(&self, stream: Stream) -> &Shared {

@@ -94,6 +94,7 @@ impl Record {
             },
             elapsed: self.elapsed,
             readings: readings.collect(),
+            changes: Vec::new(),
             health: Vec::new(),
         }
     }
@@ -192,6 +193,7 @@ const fn word(why: Missing) -> &'static str {
         Missing::NoPermission => "no_permission",
         Missing::NameResolution => "name_resolution",
         Missing::LocalNetwork => "local_network",
+        Missing::ParentDown => "parent_down",
         Missing::NoSample => "no_sample",
     }
 }

@@ -55,8 +55,8 @@ fn a_line_is_as_documented() {
 #[test]
 fn every_reason_survives_and_unknown_forms_are_damage() {
     use Missing::{
-        CounterReset, FirstReading, LocalNetwork, NameResolution, NoPermission, NoSample, ReadFailed,
-        Unsupported,
+        CounterReset, FirstReading, LocalNetwork, NameResolution, NoPermission, NoSample, ParentDown,
+        ReadFailed, Unsupported,
     };
     for why in [
         FirstReading,
@@ -66,6 +66,7 @@ fn every_reason_survives_and_unknown_forms_are_damage() {
         NoPermission,
         NameResolution,
         LocalNetwork,
+        ParentDown,
         NoSample,
     ] {
         let record = record(vec![seen("a", "b", Observed::Missing(why))]);

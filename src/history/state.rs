@@ -289,7 +289,7 @@ impl Pieces {
     }
 
     /// The first line of the file, if it is whole, and where it ends.
-    fn header(&mut self, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    pub(super) fn header(&mut self, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
         Ok(self.raw(line)?.map(|_| self.place))
     }
 

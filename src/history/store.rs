@@ -2,6 +2,7 @@
 //! records only. A stream that failed is tried again with the next record.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     time::Instant,
@@ -9,6 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::Value;
+use smol_str::SmolStr;
 use tracing::{info, warn};
 
 use super::{
@@ -19,8 +21,10 @@ use super::{
     record::{Item, encode, kept},
     rollup::{LEVELS, Level, absorb, end},
     state::{Shared, StreamState, Which, format, levels_of, lock},
+    uptime::{Book, Hold},
 };
 use crate::{
+    clock::Now,
     durable::{self, Disk},
     sample::{Batch, Family, Scope},
 };
@@ -38,6 +42,8 @@ pub struct Store {
     config: Config,
     slots: [Mutex<Slot>; Stream::ALL.len()],
     telemetry: Telemetry,
+    /// Follows the devices, once it is told how.
+    book: Mutex<Option<Book>>,
 }
 
 /// The writer of a stream, unless it could not be opened.
@@ -58,6 +64,7 @@ impl Store {
             config: config.clone(),
             slots: Default::default(),
             telemetry: Telemetry::default(),
+            book: Mutex::default(),
         };
         for stream in Stream::ALL {
             // It is logged and counted.
@@ -85,6 +92,49 @@ impl Store {
         };
         self.record(stream, &line, |levels, at| {
             absorb(levels, at, batch.readings.iter().map(Item::of_batch));
+        })
+    }
+
+    /// From now on follows how devices stand, which [`Self::observe`] tells, and for how long that holds. Time since the
+    /// last sign of life of a former process is known to nobody.
+    pub fn follow_devices(&self, hold: Hold, now: Now) {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(book) = &*book {
+            return book.set_hold(hold);
+        }
+        let seen = lock(self.reader.shared(Stream::Devices)).records.newest;
+        let (disk, devices) = (Arc::clone(&self.reader.disk), self.reader.devices.clone());
+        *book = Some(Book::open(disk, &self.folder, devices, (seen, hold), now));
+    }
+
+    /// From now on metrics tell of these objectives: by device, the share of the known time for which it is to be up.
+    pub fn set_objectives(&self, objectives: BTreeMap<SmolStr, f64>) {
+        self.reader.devices.set_objectives(objectives);
+    }
+
+    /// Takes in what the collector `devices` saw, also between interval runs; changes are durable when it returns `Ok`.
+    pub fn observe(&self, batch: &Batch) -> Result<(), Error> {
+        if Stream::of_collector(batch.collector) != Some(Stream::Devices) {
+            return Ok(());
+        }
+        self.in_book(|book| book.observe(batch))
+    }
+
+    /// Writes down that the program ends, and that nobody knows how devices stand from now on.
+    pub fn end(&self, now: Now) -> Result<(), Error> {
+        self.in_book(|book| book.end(now))
+    }
+
+    fn in_book(&self, act: impl FnOnce(&mut Book) -> Result<(), durable::Error>) -> Result<(), Error> {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = book.as_mut().map_or(Ok(()), act);
+        done.map_err(|source| {
+            self.count_unrecorded(Stream::Devices);
+            warn!(error = %source, "a change of a device is not on disk yet");
+            Error::Write {
+                stream: Stream::Devices,
+                source,
+            }
         })
     }
 
@@ -128,7 +178,9 @@ impl Store {
     /// Present values of [`super::METRICS`].
     #[must_use]
     pub fn families(&self) -> Vec<Family> {
-        self.telemetry.families(&self.reader.stats())
+        let mut families = self.telemetry.families(&self.reader.stats());
+        families.extend(self.reader.devices.families());
+        families
     }
 
     fn record(

@@ -34,6 +34,7 @@ fn batch(second: i64, value: f64) -> Batch {
             subject: "eth0".into(),
             observed: Observed::Value(value),
         }],
+        changes: Vec::new(),
         health: Vec::new(),
     }
 }

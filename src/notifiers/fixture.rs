@@ -52,6 +52,7 @@ pub(super) fn notice(alert: &str, number: u32, news: News) -> Notice {
             threshold: 0.9,
             when: Direction::Above,
             peak: Peak { value: 0.97, at },
+            behind: 0,
             explanation: "CPU usage is 93.0 %, above 90 % for 10 min".to_owned(),
             unknown: None,
             acknowledgement: None,

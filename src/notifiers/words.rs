@@ -73,11 +73,12 @@ pub(super) fn place(alert: &Alert, host: &str) -> String {
     }
 }
 
-/// What is the case: `CPU usage 93.1 %`, `nas is down`, `nas is up again after 7 min 0 s`.
+/// What is the case: `CPU usage 93.1 %`, `nas is down`, `router is down; 30 devices behind it`, `nas is up again after
+/// 7 min 0 s`.
 pub(super) fn headline(notice: &Notice) -> String {
     let alert = &notice.alert;
     let after = lasted(alert).map_or_else(String::new, |time| format!(" after {}", since(time)));
-    let name = plain::name(&alert.subject, NAME);
+    let name = bearer(alert);
     match (notice.news, alert.ending) {
         (News::Flapping { times }, _) => {
             format!("{} keeps coming and going ({times} times lately)", watched(alert))
@@ -95,10 +96,21 @@ pub(super) fn headline(notice: &Notice) -> String {
     }
 }
 
+/// Who is up or down: `nas`, and for the host itself what of it: `uplink`.
+fn bearer(alert: &Alert) -> String {
+    let name = if alert.subject.is_empty() {
+        &alert.title
+    } else {
+        &alert.subject
+    };
+    plain::name(name, NAME)
+}
+
 fn standing(alert: &Alert) -> String {
     let value = shown(alert, alert.value);
     if is_up_or_down(alert) {
-        format!("{} is {value}", plain::name(&alert.subject, NAME))
+        let below = alert.behind_it().map(|words| format!("; {words}"));
+        format!("{} is {value}{}", bearer(alert), below.unwrap_or_default())
     } else {
         format!("{} {value}", watched(alert))
     }
@@ -111,11 +123,7 @@ fn past(notices: &[Notice], last: &Notice, zone: &TimeZone) -> Option<String> {
         .resolved_at
         .filter(|_| notices.len() > 1 && is_over(alert))?;
     let what = if is_up_or_down(alert) {
-        format!(
-            "{} was {}",
-            plain::name(&alert.subject, NAME),
-            shown(alert, alert.peak.value)
-        )
+        format!("{} was {}", bearer(alert), shown(alert, alert.peak.value))
     } else {
         format!("{} was at {}", watched(alert), shown(alert, alert.peak.value))
     };

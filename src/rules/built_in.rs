@@ -67,6 +67,10 @@ fn network() -> Vec<Rule> {
 
 fn devices() -> Vec<Rule> {
     vec![
+        falling("uplink", "uplink_up", Critical).advising(
+            "Check the cable and the network settings of this host, then its router and the line behind it. \
+             Devices are not judged meanwhile.",
+        ),
         falling("device_down", "device_up", High).advising(
             "Check its power, its cable and the switch before it. If others behind the same switch are down as \
              well, begin there; if it answers in the browser, a firewall drops pings.",

@@ -63,6 +63,8 @@ pub struct Breach {
     pub when: Direction,
     /// Since when the value has been beyond the rule's first level.
     pub since: Timestamp,
+    /// How many devices can be reached only through the subject. Rules do not know: who does fills it in.
+    pub behind: usize,
     /// Why, in one sentence for people, without a full stop: `CPU usage is 93.1 %, above 90 % for 10 min`.
     pub explanation: String,
 }

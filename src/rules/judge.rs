@@ -148,6 +148,7 @@ impl Judge {
             threshold: stand.rung.level,
             when: stand.rung.when,
             since: stand.since,
+            behind: 0,
             explanation,
         };
         match climb.position(ladder, at) {

@@ -57,7 +57,7 @@ impl Rule {
             .collect();
         (!missed.is_empty()).then(|| {
             format!(
-                "rule `{}` includes {}, which no device in `collectors.devices.targets` is called",
+                "rule `{}` includes {}, which no listed device is called",
                 self.name,
                 missed.join(", ")
             )
@@ -130,9 +130,7 @@ mod tests {
         };
         assert_eq!(
             notes(rule),
-            [
-                "rule `down` includes `nsa`, `printer`, which no device in `collectors.devices.targets` is called"
-            ]
+            ["rule `down` includes `nsa`, `printer`, which no listed device is called"]
         );
     }
 }

@@ -18,13 +18,14 @@ use jiff::{Timestamp, tz::TimeZone};
 use tower::ServiceExt;
 
 use super::{
-    CarryingOut, CollectorStatus, Config, Control, Desk, LastReload, Order, Overview, Refusal, ReloadReport,
-    Reloading, Services, Stages, Status, Telemetry, Token, Watch, router,
+    CarryingOut, CollectorStatus, Config, Control, Desk, DeviceRow, KnownDevice, LastReload, Order, Overview,
+    Refusal, ReloadReport, Reloading, Services, Stages, Status, Telemetry, Token, Watch, router,
 };
 use crate::{
     alerts::Alert,
     clock::Clock,
     exposition::{Gather, Gathering, Selection},
+    history::Reader,
     sample::{Desc, Family, Kind},
 };
 
@@ -43,6 +44,8 @@ pub(super) struct Fake {
     pub(super) panics: AtomicBool,
     pub(super) takes: Duration,
     pub(super) alerts: Vec<Alert>,
+    pub(super) known: Vec<KnownDevice>,
+    pub(super) devices: Vec<DeviceRow>,
 }
 
 impl Gather for Fake {
@@ -100,7 +103,14 @@ impl Watch for Fake {
 
     fn overview(&self) -> Overview {
         assert!(!self.broken.load(Ordering::SeqCst), "the overview is broken");
-        Overview::default()
+        Overview {
+            devices: self.devices.clone(),
+            ..Overview::default()
+        }
+    }
+
+    fn devices(&self) -> Vec<KnownDevice> {
+        self.known.clone()
     }
 
     fn zone(&self) -> TimeZone {
@@ -139,6 +149,11 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) fn new(fake: Fake) -> Self {
+        Self::remembering(fake, None)
+    }
+
+    /// With a history.
+    pub(super) fn remembering(fake: Fake, history: Option<Reader>) -> Self {
         let data_dir = tempfile::tempdir().expect("a folder");
         let token = Token::load_or_create(data_dir.path()).expect("is made");
         let fake = Arc::new(fake);
@@ -147,7 +162,7 @@ impl Site {
             control: Arc::clone(&fake) as Arc<dyn Control>,
             watch: Arc::clone(&fake) as Arc<dyn Watch>,
             desk: Arc::clone(&fake) as Arc<dyn Desk>,
-            history: None,
+            history,
             clock: Clock::System,
             telemetry: Arc::new(Telemetry::default()),
         };

@@ -6,6 +6,8 @@ mod alerts;
 mod answer;
 mod connection;
 mod desk;
+mod devices;
+mod discovery;
 #[cfg(test)]
 mod fake;
 mod history;
@@ -31,8 +33,8 @@ pub use self::{
     router::router,
     server::serve,
     services::{
-        Control, DeviceRow, DeviceStatus, InterfaceRow, Measure, Notice, Overview, Reload, ReloadReport,
-        Reloading, Services, Stages, Tile, Watch,
+        Control, DeviceRow, DeviceStatus, InterfaceRow, KnownDevice, Measure, Notice, Overview, Reload,
+        ReloadReport, Reloading, Services, Stages, Tile, Watch,
     },
     status::{CollectorStatus, LastReload, Status},
     token::Token,

@@ -24,8 +24,9 @@ use crate::{
 
 const STYLE: &str = include_str!("page.css");
 const REFRESH_SECONDS: u32 = 30;
-const LINKS: [(&str, &str); 4] = [
+const LINKS: [(&str, &str); 5] = [
     ("/metrics", "metrics for Prometheus"),
+    ("/sd/devices", "devices for Prometheus"),
     ("/api/v1/status", "status as JSON"),
     ("/-/healthy", "health check"),
     ("/-/ready", "readiness check"),
@@ -197,7 +198,7 @@ fn devices(html: &mut Html, rows: &[DeviceRow]) {
             Cell::plain(&row.reason),
         ]
     });
-    let none = "No device is configured; name some under collectors.devices.targets.";
+    let none = "No device is configured; name some under collectors.devices.targets or in collectors.devices.devices_file.";
     html.table("Devices", &head, cells, none);
 }
 

@@ -52,6 +52,7 @@ fn overview() -> Overview {
             transmit: Observed::Missing(Missing::CounterReset),
         }],
         devices: vec![DeviceRow {
+            slo: None,
             name: SmolStr::new("a\"b'c\u{202e}d\n"),
             group: SmolStr::new("core"),
             address: SmolStr::new("192.0.2.1"),

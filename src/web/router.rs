@@ -20,7 +20,7 @@ use super::{
     access::{Authorized, check_host},
     alerts,
     answer::{self, set},
-    history, metrics, page, scrape,
+    devices, discovery, history, metrics, page, scrape,
     services::{ReloadReport, Services},
 };
 
@@ -39,8 +39,11 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload))
+        .route("/sd/devices", get(discovery::devices))
         .route("/api/v1/status", get(status))
         .route("/api/v1/history/{stream}", get(history::range))
+        .route("/api/v1/devices", get(devices::list))
+        .route("/api/v1/devices/{name}/outages", get(devices::outages))
         .route("/api/v1/alerts", get(alerts::list))
         .route("/api/v1/alerts/{id}/ack", post(alerts::acknowledge))
         .route("/api/v1/alerts/{id}/unack", post(alerts::unacknowledge))

@@ -49,6 +49,9 @@ pub trait Watch: Send + Sync {
     /// What it watches.
     fn overview(&self) -> Overview;
 
+    /// All devices that are watched, as they are configured.
+    fn devices(&self) -> Vec<KnownDevice>;
+
     /// The zone in which people read and write times.
     fn zone(&self) -> TimeZone;
 }
@@ -141,6 +144,25 @@ pub struct DeviceRow {
     pub loss: Option<f64>,
     /// Why it is not up, in words; may be empty.
     pub reason: String,
+    /// The share of the known time for which it is to be up.
+    pub slo: Option<f64>,
+}
+
+/// A device as it is configured, for those who want to watch it too.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KnownDevice {
+    /// Its name.
+    pub name: SmolStr,
+    /// Its address as configured: an IP address or a host name.
+    pub address: SmolStr,
+    /// Its group; may be empty.
+    pub group: SmolStr,
+    /// Names of the devices it is reached through.
+    pub parents: Vec<SmolStr>,
+    /// How it is asked: `icmp`, `tcp` or `icmp-then-tcp`.
+    pub check: SmolStr,
+    /// TCP port, where it is asked on one.
+    pub port: Option<u16>,
 }
 
 /// How a device fares.

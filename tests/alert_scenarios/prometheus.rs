@@ -173,6 +173,7 @@ impl Truth {
             },
             elapsed: (due.scope == Scope::Whole).then_some(self.every),
             readings: due.readings.clone(),
+            changes: Vec::new(),
             health: Vec::new(),
         };
         for finding in engine.judge(&batch) {

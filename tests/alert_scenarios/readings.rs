@@ -101,6 +101,7 @@ impl Feed {
             at: now,
             elapsed: (!is_first).then_some(self.every),
             readings: due.readings,
+            changes: Vec::new(),
             health: Vec::new(),
         };
         let findings = self.engine.judge(&batch);

@@ -37,6 +37,7 @@ pub(crate) fn verdict(words: &[&str], since: Timestamp) -> Verdict {
         threshold: 0.5,
         when: Direction::Above,
         since,
+        behind: 0,
         explanation: "it is too much".to_owned(),
     };
     match *words {

@@ -147,7 +147,7 @@ fn ask(prometheus: &Prometheus, chosen: Chosen) -> Vec<Answer> {
     answers(&folder, shown, chosen, &|path| prometheus.get(path))
 }
 
-fn assert_shown<'a>(answers: impl Iterator<Item = &'a Answer>) {
+pub(super) fn assert_shown<'a>(answers: impl Iterator<Item = &'a Answer>) {
     let bad = answers.filter(|answer| answer.series == 0 || answer.complaint.is_some());
     let bad: Vec<String> = bad
         .map(|answer| {

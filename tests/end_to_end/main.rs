@@ -16,6 +16,7 @@ mod requirement;
 mod support;
 
 mod backfill;
+mod devices_file;
 mod requests;
 mod serving;
 mod settings;
@@ -25,6 +26,8 @@ mod alertmanager;
 #[cfg(target_os = "linux")]
 mod dashboards;
 #[cfg(target_os = "linux")]
+mod demo;
+#[cfg(target_os = "linux")]
 mod hostile_names;
 #[cfg(target_os = "linux")]
 mod mails;
@@ -33,3 +36,5 @@ mod network_rates;
 #[cfg(target_os = "linux")]
 mod no_privilege;
 mod prometheus;
+#[cfg(target_os = "linux")]
+mod topology;

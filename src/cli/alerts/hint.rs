@@ -71,8 +71,8 @@ fn rules(instance: &Instance, alerts: &[Alert]) -> BTreeSet<String> {
 
 /// Subjects of alerts, configured devices, and what was recorded in the last hour.
 fn subjects(instance: &Instance, alerts: &[Alert]) -> BTreeSet<String> {
-    let targets = &instance.config().collectors.devices.targets;
-    let devices = targets.iter().map(|target| target.display_name().to_owned());
+    let targets = instance.config().collectors.devices.devices();
+    let devices = targets.map(|target| target.display_name().to_owned());
     let mut names: BTreeSet<String> = devices.collect();
     names.extend(alerts.iter().map(|alert| alert.subject.to_string()));
     for stream in [Stream::Bandwidth, Stream::System, Stream::Devices] {

@@ -25,7 +25,7 @@ pub(super) fn check(config: &devices::Config) -> Check {
 }
 
 fn configured(config: &devices::Config) -> impl Iterator<Item = &str> {
-    config.targets.iter().map(|target| target.address.as_str())
+    config.devices().map(|target| target.address.as_str())
 }
 
 /// Those of `addresses` that are names, each once, as many as we look up.

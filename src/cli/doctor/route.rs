@@ -11,7 +11,7 @@ pub(super) fn check(paths: &Paths, config: &devices::Config) -> Check {
     if !(config.enabled && config.default_gateway) {
         return Check::skipped(NAME, "the default gateway is not watched, as configured");
     }
-    judge(devices::default_gateway(&paths.procfs), config.targets.len())
+    judge(devices::default_gateway(&paths.procfs), config.devices().count())
 }
 
 fn judge(gateway: Option<SocketAddr>, targets: usize) -> Check {

@@ -128,7 +128,7 @@ fn take(place: &Place, file: &Path) -> Result<Taken, Error> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let kind = Kind::of(&name).ok_or(Error::Name)?;
     let content = fs::read(file).map_err(Error::Read)?;
-    let targets = place.config.collectors.devices.targets.iter();
+    let targets = place.config.collectors.devices.devices();
     let named = targets.filter(|target| !target.name.is_empty());
     let origin = Origin {
         zone: place.zone(),

@@ -1,15 +1,11 @@
 //! The configuration section `devices`: what is watched, how often, and when it counts as down or degraded.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Display,
-    net::IpAddr,
-    time::Duration,
-};
+use std::{fmt::Display, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::list::List;
 use crate::{
     problem::Problems,
     units::{HumanDuration, Ratio},
@@ -35,14 +31,54 @@ pub struct Config {
     /// a second apart until there are that many, so an outage is confirmed within the timeout and three seconds.
     #[schemars(range(min = 1, max = 100))]
     pub failures: u32,
-    /// File with more devices. Not in this version.
+    /// File with more devices, as YAML or JSON: a list such as `targets`, or one in the format of Prometheus' `file_sd`.
+    /// A relative path starts from the folder of the configuration. A change of the file is taken in by itself.
     pub devices_file: String,
-    /// Whether the default gateway is watched, under the name `gateway`, when `targets` is empty.
+    /// Whether the default gateway is watched, under the name `gateway`, when no device is listed.
     pub default_gateway: bool,
     /// When a device that answers counts as degraded.
     pub degraded: Degraded,
+    /// How the way out of this host is checked.
+    pub uplink: Uplink,
     /// The devices.
     pub targets: Vec<Target>,
+    /// What `devices_file` held when it was last read.
+    #[serde(skip)]
+    pub listed: Listed,
+}
+
+/// The content of a devices file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Where the file is; empty when there is none.
+    pub file: PathBuf,
+    /// Tells its content from another.
+    pub digest: u64,
+    /// Its devices. Shared, since there may be many and a configuration is held in several places.
+    pub targets: Arc<[Target]>,
+    /// Names in a file that has mistakes of form, also those of entries that are missing from `targets`; `None` when
+    /// the file could not be read, so that any name may be in it.
+    pub refused: Option<Vec<String>>,
+}
+
+impl Default for Listed {
+    fn default() -> Self {
+        Self {
+            file: PathBuf::new(),
+            digest: 0,
+            targets: Arc::default(),
+            refused: Some(Vec::new()),
+        }
+    }
+}
+
+/// How the way out of this host is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Uplink {
+    /// IP addresses or host names that stand for the world outside. When none of them answers and nothing else does,
+    /// all devices are unknown and one alert tells of the uplink. They are asked like devices and not shown.
+    pub anchors: Vec<String>,
 }
 
 /// When a device that answers counts as degraded. Judged by its last ten probes.
@@ -56,7 +92,7 @@ pub struct Degraded {
 }
 
 /// A device.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Name in metrics, on the page and in mails. The address if empty.
@@ -77,6 +113,9 @@ pub struct Target {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
+    /// Share of the known time for which it is to be up, such as 0.999; reports tell what is left of the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Ratio>,
 }
 
 /// How a device is asked.
@@ -104,7 +143,9 @@ impl Default for Config {
             devices_file: String::new(),
             default_gateway: true,
             degraded: Degraded::default(),
+            uplink: Uplink::default(),
             targets: Vec::new(),
+            listed: Listed::default(),
         }
     }
 }
@@ -114,6 +155,22 @@ impl Default for Degraded {
         Self {
             loss: Ratio(0.2),
             rtt: HumanDuration::secs(1),
+        }
+    }
+}
+
+impl Uplink {
+    fn validate(&self, problems: &mut Problems) {
+        for (index, anchor) in self.anchors.iter().enumerate() {
+            problems.at_index(index, |p| check_address(p, "", anchor));
+            if self.anchors[..index].contains(anchor) {
+                problems.at_index(index, |p| {
+                    p.push(
+                        "",
+                        format_args!("`{anchor}` is given twice; accepted: each address once"),
+                    );
+                });
+            }
         }
     }
 }
@@ -138,10 +195,10 @@ impl Target {
         }
     }
 
-    fn validate(&self, problems: &mut Problems) {
+    pub(super) fn validate(&self, problems: &mut Problems) {
         check_text(problems, "name", &self.name);
         check_text(problems, "group", &self.group);
-        check_address(problems, &self.address);
+        check_address(problems, "address", &self.address);
         match (self.check, self.port) {
             (Check::Tcp | Check::IcmpThenTcp, None) => {
                 problems.push("port", "is missing; a check by TCP needs a port from 1 to 65535");
@@ -155,17 +212,37 @@ impl Target {
             (_, Some(0)) => problems.push("port", "0 is not a port; 1 to 65535 is accepted"),
             _ => {}
         }
+        if let Some(slo) = self.slo.filter(|slo| !(slo.0 > 0.0 && slo.0 <= 1.0)) {
+            problems.push(
+                "slo",
+                format_args!(
+                    "{} is no objective; a share above 0 and up to 1 is accepted, such as 0.999",
+                    slo.0
+                ),
+            );
+        }
     }
 }
 
 impl Config {
+    /// All devices that are listed: those of `targets`, then those of `devices_file`.
+    pub fn devices(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().chain(self.listed.targets.iter())
+    }
+
+    /// Whether the default gateway is watched, for want of devices.
+    #[must_use]
+    pub fn watches_gateway(&self) -> bool {
+        self.default_gateway && self.devices().next().is_none()
+    }
+
     /// Names of the devices that are watched.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        if self.targets.is_empty() && self.default_gateway {
+        if self.watches_gateway() {
             return vec![GATEWAY];
         }
-        self.targets.iter().map(Target::display_name).collect()
+        self.devices().map(Target::display_name).collect()
     }
 
     pub(in crate::collectors) fn validate(&self, problems: &mut Problems) {
@@ -185,9 +262,6 @@ impl Config {
         );
         count_in_range(problems, "probes", self.probes);
         count_in_range(problems, "failures", self.failures);
-        if !self.devices_file.is_empty() {
-            problems.push("devices_file", "this version reads devices from `targets` only");
-        }
         problems.within("degraded", |p| {
             if !(0.0..=1.0).contains(&self.degraded.loss.0) {
                 p.push(
@@ -203,69 +277,30 @@ impl Config {
                 Duration::from_mins(1),
             );
         });
+        problems.within("uplink", |p| p.within("anchors", |p| self.uplink.validate(p)));
         problems.within("targets", |p| self.validate_targets(p));
     }
 
     fn validate_targets(&self, problems: &mut Problems) {
-        let mut first = HashMap::new();
-        for (index, target) in self.targets.iter().enumerate() {
-            problems.at_index(index, |p| target.validate(p));
-            if let Some(before) = first.insert(target.display_name(), index) {
-                let key = if target.name.is_empty() { "address" } else { "name" };
-                problems.at_index(index, |p| {
-                    p.push(
-                        key,
-                        format_args!(
-                            "`{}` is the name of targets[{before}] already; names must be unique",
-                            target.display_name()
-                        ),
-                    );
-                });
-                first.insert(target.display_name(), before);
-            }
-        }
-        self.validate_parents(&first, problems);
+        let part = 0..self.targets.len();
+        self.list()
+            .examine(part, &|position| format!("targets[{position}]"), problems);
     }
 
-    fn validate_parents(&self, known: &HashMap<&str, usize>, problems: &mut Problems) {
-        for (index, target) in self.targets.iter().enumerate() {
-            let own = target.display_name();
-            for (position, parent) in target.parents.iter().enumerate() {
-                let complaint = if parent == own {
-                    Some("a device cannot be its own parent".to_owned())
-                } else if !known.contains_key(parent.as_str()) {
-                    Some(format!("`{parent}` is not the name of a device in `targets`"))
-                } else if self.leads_to(parent, own, known) {
-                    Some(format!(
-                        "`{parent}` is itself reached through `{own}`; parents must not form a circle"
-                    ))
-                } else {
-                    None
-                };
-                if let Some(complaint) = complaint {
-                    problems.at_index(index, |p| {
-                        p.within("parents", |p| p.at_index(position, |p| p.push("", complaint)));
-                    });
-                }
-            }
-        }
+    /// Reports what is wrong with the devices of `devices_file`, by their positions there. `place` tells people where
+    /// one of them is.
+    pub fn validate_listed(&self, place: &dyn Fn(usize) -> String, problems: &mut Problems) {
+        let split = self.targets.len();
+        let place = |position: usize| match position.checked_sub(split) {
+            Some(listed) => place(listed),
+            None => format!("`collectors.devices.targets[{position}]`"),
+        };
+        let part = split..split + self.listed.targets.len();
+        self.list().examine(part, &place, problems);
     }
 
-    /// Whether `goal` is among the ancestors of `from`.
-    fn leads_to(&self, from: &str, goal: &str, known: &HashMap<&str, usize>) -> bool {
-        let mut seen = HashSet::new();
-        let mut open = vec![from];
-        while let Some(name) = open.pop() {
-            if name == goal {
-                return true;
-            }
-            if seen.insert(name)
-                && let Some(target) = known.get(name).and_then(|index| self.targets.get(*index))
-            {
-                open.extend(target.parents.iter().map(String::as_str));
-            }
-        }
-        false
+    fn list(&self) -> List<'_> {
+        List::new(self.devices().collect(), self.listed.refused.as_deref())
     }
 }
 
@@ -277,22 +312,19 @@ fn check_text(problems: &mut Problems, key: &str, text: &str) {
     }
 }
 
-fn check_address(problems: &mut Problems, address: &str) {
+fn check_address(problems: &mut Problems, key: &str, address: &str) {
     const ACCEPTED: &str = "an IP address or a host name such as `192.168.1.1` or `nas.lan`";
     if address.is_empty() {
-        problems.push("address", format_args!("is missing; {ACCEPTED} is accepted"));
+        problems.push(key, format_args!("is missing; {ACCEPTED} is accepted"));
         return;
     }
     match address.parse::<IpAddr>() {
         Ok(ip) if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::from([255; 4]) => {
-            problems.push(
-                "address",
-                format_args!("`{address}` is not the address of one device"),
-            );
+            problems.push(key, format_args!("`{address}` is not the address of one device"));
         }
         Ok(_) => {}
         Err(_) if is_host_name(address) => {}
-        Err(_) => problems.push("address", format_args!("`{address}` is not {ACCEPTED}")),
+        Err(_) => problems.push(key, format_args!("`{address}` is not {ACCEPTED}")),
     }
 }
 
@@ -373,10 +405,6 @@ targets:
             ("probes: 0", "probes: 0 is not between 1 and 100"),
             ("failures: 101", "failures: 101 is not between 1 and 100"),
             (
-                "devices_file: x.yml",
-                "devices_file: this version reads devices from `targets` only",
-            ),
-            (
                 "degraded: {loss: 1.5}",
                 "degraded.loss: 1.5 is no share from 0 to 1",
             ),
@@ -426,7 +454,7 @@ targets:
             ),
             (
                 "targets: [{address: a, parents: [b]}]",
-                "targets[0].parents[0]: `b` is not the name of a device in `targets`",
+                "targets[0].parents[0]: `b` is not the name of a device",
             ),
         ];
         for (yaml, expected) in rows {

@@ -13,8 +13,8 @@ use super::{
     account::{Account, Timed},
     config::{Check, Target},
     probe::{DeviceId, Event, Method, Miss, Order, Outcome, ProbeId, Standing, Unsent, UnsentReason, What},
-    schedule::{Plan, Silence, Step, Turn},
-    state::{Cause, Limits, Machine, Status},
+    schedule::{self, Plan, Silence, Step, Turn},
+    state::{Cause, Limits, Machine, Status, Way},
 };
 use crate::clock::Now;
 
@@ -25,7 +25,7 @@ pub(super) struct Spec {
     pub(super) group: SmolStr,
     /// As configured; of the default gateway its present address.
     pub(super) address: SmolStr,
-    pub(super) parents: SmolStr,
+    pub(super) parents: Box<[SmolStr]>,
     pub(super) check: Check,
     pub(super) port: u16,
 }
@@ -36,10 +36,15 @@ impl Spec {
             name: target.display_name().into(),
             group: target.group.as_str().into(),
             address: target.address.as_str().into(),
-            parents: target.parents.join(",").into(),
+            parents: target.parents.iter().map(SmolStr::new).collect(),
             check: target.check,
             port: target.port.unwrap_or_default(),
         }
+    }
+
+    /// An address that stands for the world outside.
+    pub(super) fn anchor(address: &str) -> Self {
+        Self::of(&Target::new(address))
     }
 
     /// Whether the accumulated counters of `other` go on with this one.
@@ -78,6 +83,8 @@ const LOOKUP_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Device {
     pub(super) id: DeviceId,
+    /// Stands for the world outside: asked, and not shown.
+    pub(super) is_anchor: bool,
     pub(super) spec: Spec,
     pub(super) place: Place,
     pub(super) machine: Machine,
@@ -88,8 +95,11 @@ pub(super) struct Device {
     /// Whether it was reachable when that was last certain.
     reported: Option<bool>,
     next_number: u64,
+    last_asked: Option<Instant>,
     /// The first probe after the last one that was answered.
     first_unanswered: u64,
+    /// Probes before this one were sent in an outage that is over: that they were missed says nothing any more.
+    first_valid: u64,
     /// Probes of a check by TCP that have not ended, and when each must have ended.
     under_way: BTreeMap<u64, Instant>,
     last_end: Instant,
@@ -115,6 +125,7 @@ impl Device {
         };
         Self {
             id,
+            is_anchor: false,
             spec,
             place,
             machine: Machine::new(now),
@@ -123,7 +134,9 @@ impl Device {
             told: Status::Unknown,
             reported: None,
             next_number: 0,
+            last_asked: None,
             first_unanswered: 0,
+            first_valid: 0,
             under_way: BTreeMap::new(),
             last_end: now.instant,
         }
@@ -153,7 +166,7 @@ impl Device {
         }
         let silence = Silence {
             unanswered: self.next_number - self.first_unanswered,
-            down: self.machine.status() == Status::Down,
+            down: self.machine.is_settled(),
         };
         if self.turn.step(self.id, plan, silence, now.instant) == Step::Wait {
             return None;
@@ -170,6 +183,7 @@ impl Device {
             number: self.next_number,
         };
         self.next_number += 1;
+        self.last_asked = Some(now.instant);
         Some(self.order(id, to, self.spec.method(), plan))
     }
 
@@ -231,6 +245,31 @@ impl Device {
         (before != is_up).then_some(is_up)
     }
 
+    /// Asks soon, though not within a second of the last question. The new time of its turn.
+    pub(super) fn hasten(&mut self, from: Instant) -> Instant {
+        self.turn.hasten(schedule::out_of_turn(self.last_asked, from));
+        self.turn.next()
+    }
+
+    /// The way to it is open again: what was asked before says nothing about it.
+    pub(super) fn begin_afresh(&mut self) {
+        self.machine.begin_afresh();
+        (self.first_unanswered, self.first_valid) = (self.next_number, self.next_number);
+    }
+
+    /// Our own way out is gone, which is not its fault.
+    pub(super) fn lose_uplink(&mut self, now: Now) {
+        self.machine.forget(Cause::Uplink, now);
+        (self.first_unanswered, self.first_valid) = (self.next_number, self.next_number);
+        self.tell();
+    }
+
+    /// What is known of the way to it, while it keeps silent.
+    pub(super) fn found_way(&mut self, way: Way, limits: &Limits, now: Now) {
+        self.machine.found_way(way, limits, now);
+        self.tell();
+    }
+
     /// Gives up the last status when no probe has ended for three intervals.
     pub(super) fn age(&mut self, plan: &Plan, now: Now) {
         let silent = now.instant.saturating_duration_since(self.last_end);
@@ -267,11 +306,17 @@ impl Device {
     fn judge(&mut self, number: u64, outcome: &Outcome, limits: &Limits, now: Now) {
         self.last_end = now.instant;
         match outcome {
+            Outcome::Missed(_) if number < self.first_valid => return,
             Outcome::Missed(_) if number < self.first_unanswered => {
                 self.machine.missed_before_answer(limits, now);
                 return;
             }
-            Outcome::Answered(_) => self.first_unanswered = self.first_unanswered.max(number + 1),
+            Outcome::Answered(_) => {
+                self.first_unanswered = self.first_unanswered.max(number + 1);
+                if self.machine.is_in_outage() {
+                    self.first_valid = self.first_valid.max(number);
+                }
+            }
             Outcome::Unsent(_) => self.first_unanswered = self.next_number,
             Outcome::Missed(_) => {}
         }

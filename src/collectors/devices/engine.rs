@@ -60,16 +60,16 @@ pub(super) fn run(
         prober.collect(&mut events);
         events.extend(mailbox.try_iter());
         let now = clock.now();
-        let (next, news) = {
+        let (next, news, changes) = {
             let mut table = shared.table();
             for event in events.drain(..) {
                 table.record(&event, now, &mut orders);
             }
             table.due(now, &mut orders);
             table.dropped = prober.dropped();
-            (table.next(), table.take_news())
+            (table.next(), table.take_news(), table.take_changes())
         };
-        shared.tell(news, now);
+        shared.tell(news, changes, now);
         for order in orders.drain(..) {
             let begun = match order.method {
                 Method::Echo => prober.send(&order),

@@ -1,6 +1,6 @@
 //! The metrics of devices, built anew from the table at each scrape: a device that is gone has no series.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use smol_str::{SmolStr, ToSmolStr};
 
@@ -47,6 +47,10 @@ describe! {
         "Seconds for which the device was up.";
     DEVICES: Kind::Gauge, "devices", ["status"],
         "Number of configured devices by status.";
+    GROUP_HEALTH: Kind::Gauge, "group_health_ratio", ["group"],
+        "Share of the group's devices that are well, an empty group standing for all: up counts 1, degraded 0.5, down and unreachable 0; others are left out.";
+    UPLINK: Kind::Gauge, "uplink_up", [],
+        "Whether this host reaches anything of what it watches (1 yes, 0 no); absent until something has answered.";
     REQUESTS: Kind::Counter, "ping_requests_total", ["device"],
         "Echo requests whose outcome is known (answered or failed).";
     FAILURES: Kind::Counter, "ping_failures_total", ["device", "reason"],
@@ -153,6 +157,10 @@ pub(super) fn of(table: &Table, now: Now) -> Vec<Family> {
         })
         .collect();
     families.push(by_status(table));
+    families.push(by_group(table));
+    let mut uplink = Family::new(&UPLINK);
+    uplink.push_some([], table.uplink.value());
+    families.push(uplink);
     families.push(Family::single(&DROPPED, table.dropped as f64));
     families
 }
@@ -180,7 +188,7 @@ impl Seen<'_> {
             spec.address.clone(),
             ip.map(|ip| ip.to_smolstr()).unwrap_or_default(),
             SmolStr::new_static(version),
-            spec.parents.clone(),
+            spec.parents.join(",").into(),
         ]
     }
 
@@ -190,7 +198,7 @@ impl Seen<'_> {
 
     fn last_round_trip(&self) -> Option<f64> {
         let last = self.fresh(self.account().last_round_trip.as_ref());
-        last.filter(|_| self.machine().status() != Status::Down)
+        last.filter(|_| !self.machine().is_lost())
             .map(|time| time.as_secs_f64())
     }
 
@@ -202,6 +210,38 @@ impl Seen<'_> {
             );
         }
     }
+}
+
+/// What a device adds to the health of its group; `None` when it is left out.
+fn wellness(status: Status) -> Option<f64> {
+    match status {
+        Status::Up => Some(1.0),
+        Status::Degraded => Some(0.5),
+        Status::Down | Status::Unreachable => Some(0.0),
+        Status::Unknown | Status::Paused | Status::Maintenance => None,
+    }
+}
+
+fn by_group(table: &Table) -> Family {
+    let mut groups: BTreeMap<SmolStr, (f64, f64)> = BTreeMap::new();
+    for device in table.devices() {
+        let Some(wellness) = wellness(device.machine.status()) else {
+            continue;
+        };
+        let mut add = |group: SmolStr| {
+            let (sum, count) = groups.entry(group).or_default();
+            (*sum, *count) = (*sum + wellness, *count + 1.0);
+        };
+        add(SmolStr::default());
+        if !device.spec.group.is_empty() {
+            add(device.spec.group.clone());
+        }
+    }
+    let mut family = Family::new(&GROUP_HEALTH);
+    for (group, (sum, count)) in groups {
+        family.push([group], sum / count);
+    }
+    family
 }
 
 fn by_status(table: &Table) -> Family {
@@ -293,6 +333,47 @@ mod tests {
         }
         let statuses = lines(&table, now, "netkestrel_devices");
         assert_eq!((statuses.len(), statuses[4].as_str()), (7, "unknown 1"));
+    }
+
+    #[test]
+    fn the_health_of_a_group_weighs_what_can_be_judged() {
+        let now = Clock::System.now();
+        let config: Config = serde_yaml::from_str(
+            "failures: 1\ntargets:\n- {address: 192.0.2.1, group: a}\n- {address: 192.0.2.2, group: a}\n\
+             - {address: 192.0.2.3, group: b}\n- {address: 192.0.2.4}\n- {address: 192.0.2.5, group: c}\n",
+        )
+        .expect("a configuration");
+        let mut table = Table::new(&config, now);
+        let mut orders = Vec::new();
+        table.due(now.after(Duration::from_secs(2)), &mut orders);
+        let answer = |millis| {
+            Outcome::Answered(Answer {
+                round_trip: Duration::from_millis(millis),
+                hop_limit: None,
+            })
+        };
+        // Up and down in one group, slow in another, up in none, and one of which nothing is known.
+        let outcomes = [
+            answer(1),
+            Outcome::Missed(Miss::Timeout),
+            answer(5_000),
+            answer(1),
+        ];
+        for order in orders {
+            let Some(outcome) = outcomes.get(order.id.device.0 as usize) else {
+                continue;
+            };
+            let event = Event {
+                id: order.id,
+                method: order.method,
+                what: What::Ended(outcome.clone()),
+            };
+            table.record(&event, now, &mut Vec::new());
+        }
+        assert_eq!(
+            lines(&table, now, "netkestrel_group_health_ratio"),
+            [" 0.625", "a 0.5", "b 0.5"]
+        );
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //!
 //! ```text
 //! schedule ──> engine (own thread) ──> prober: linux, portable; connect ──> device: account, state ──> families, readings
+//!                                                                              ways, uplink <──> topology
 //! ```
 
 mod account;
+mod circles;
 mod config;
 mod connect;
+mod demo;
 mod device;
 mod engine;
 mod families;
@@ -16,6 +19,7 @@ mod flight;
 mod gateway;
 #[cfg(target_os = "linux")]
 mod linux;
+mod list;
 #[cfg(target_os = "linux")]
 mod packet;
 #[cfg(not(target_os = "linux"))]
@@ -27,7 +31,10 @@ mod schedule;
 mod state;
 mod support;
 mod table;
+mod topology;
+mod uplink;
 mod uptime;
+mod ways;
 
 use std::{
     io,
@@ -46,7 +53,7 @@ use tokio::sync::{Notify, oneshot};
 use tracing::error;
 
 pub use self::{
-    config::{Check, Config, Degraded, Target},
+    config::{Check, Config, Degraded, Listed, Target, Uplink},
     families::METRICS,
     gateway::find as default_gateway,
     readings::SIGNALS,
@@ -57,7 +64,7 @@ use self::{connect::Connector, table::Table};
 use super::{Background, Collect, Context, HealthLimits, News, Outcome, Stop};
 use crate::{
     clock::{Clock, Now},
-    sample::{Batch, Family, Reading, Scope},
+    sample::{Batch, Change, Family, Reading, Scope},
     sys::waker::Waker,
 };
 
@@ -70,6 +77,8 @@ pub struct Collector {
     clock: Clock,
     procfs: String,
     last_run: Mutex<Option<Instant>>,
+    /// In a demo, what happens instead of pings.
+    play: Option<Mutex<demo::Play>>,
 }
 
 /// A device as a page shows it.
@@ -112,13 +121,38 @@ impl Collector {
     }
 
     fn with_look_up(config: &Config, context: &Context, look_up: LookUp) -> Self {
-        let table = Table::new(config, context.clock.now());
+        let table = Table::new(config, context.now());
         Self {
             shared: Arc::new(Shared::new(table, look_up, context.news.clone())),
             config: arc_swap::ArcSwap::from_pointee(config.clone()),
             clock: context.clock,
             procfs: context.paths.procfs.clone(),
             last_run: Mutex::new(None),
+            play: context
+                .demo
+                .clone()
+                .map(|world| Mutex::new(demo::Play::new(world))),
+        }
+    }
+
+    /// In a demo, lets happen what happens up to `now`.
+    fn catch_up(&self, now: Now) {
+        let Some(play) = &self.play else {
+            return;
+        };
+        let mut play = play.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = play.catch_up(&mut self.shared.table(), now);
+        for (at, readings, changes) in news {
+            self.shared.tell(readings, changes, at);
+        }
+    }
+
+    async fn play(self: Arc<Self>, mut stop: Stop) {
+        while tokio::time::timeout(LOOK_AGAIN, stop.wait_for(|stop| *stop))
+            .await
+            .is_err()
+        {
+            self.catch_up(self.clock.now());
         }
     }
 
@@ -142,7 +176,7 @@ impl Collector {
                 .account
                 .last_round_trip
                 .as_ref()
-                .filter(|_| status != Status::Down);
+                .filter(|_| !device.machine.is_lost());
             DeviceView {
                 name: device.spec.name.clone(),
                 group: device.spec.group.clone(),
@@ -155,6 +189,12 @@ impl Collector {
             }
         };
         table.devices().map(view).collect()
+    }
+
+    /// How many devices can be reached only through the one of this name.
+    #[must_use]
+    pub fn behind(&self, name: &str) -> usize {
+        self.shared.table().behind(name)
     }
 
     /// Starts the ping thread. The receiver learns of its end, by a panic or because of `stop`.
@@ -237,12 +277,14 @@ impl Collect for Collector {
     }
 
     fn scrape(&self, now: Now) -> Outcome<Vec<Family>> {
+        self.catch_up(now);
         let mut table = self.shared.table();
         table.age(now);
         Outcome::ok(families::of(&table, now))
     }
 
     fn sample(&self, now: Now) -> Outcome<Batch> {
+        self.catch_up(now);
         let before = self
             .last_run
             .lock()
@@ -256,11 +298,15 @@ impl Collect for Collector {
             at: now,
             elapsed: before.map(|before| now.instant.saturating_duration_since(before)),
             readings: readings::take(&mut table),
+            changes: readings::take_changes(&mut table, now),
             health: vec![readings::health(&table)],
         })
     }
 
     fn background(self: Arc<Self>, stop: Stop) -> Option<Background> {
+        if self.play.is_some() {
+            return Some(Box::pin(self.play(stop)));
+        }
         Some(Box::pin(self.run(stop)))
     }
 }
@@ -282,7 +328,7 @@ impl Shared {
     }
 
     /// Tells at once which devices came or went; what is lost on the way, the next interval run tells.
-    fn tell(&self, readings: Vec<Reading>, at: Now) {
+    fn tell(&self, readings: Vec<Reading>, changes: Vec<Change>, at: Now) {
         if readings.is_empty() {
             return;
         }
@@ -292,6 +338,7 @@ impl Shared {
             at,
             elapsed: None,
             readings,
+            changes,
             health: Vec::new(),
         });
     }
@@ -319,6 +366,8 @@ impl Shared {
     }
 }
 
+/// How often a demo is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Pause before the ping thread is started again after the system refused it.
 const START_AGAIN: Duration = Duration::from_secs(10);
 /// How long to wait when the system had no descriptor left to be woken by.

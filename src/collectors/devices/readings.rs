@@ -1,6 +1,6 @@
 //! One interval run over all devices: readings for rules and history, and the health of the component.
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::{
     account::Sums,
@@ -9,7 +9,10 @@ use super::{
     state::{Cause, Status},
     table::Table,
 };
-use crate::sample::{ComponentHealth, Health, Missing, Observed, Reading, Signal, SubjectKind};
+use crate::{
+    clock::Now,
+    sample::{Change, ComponentHealth, Health, Missing, Observed, Reading, Signal, SubjectKind},
+};
 
 const UP: Signal = Signal {
     name: "device_up",
@@ -36,12 +39,30 @@ const JITTER: Signal = Signal {
     help: "Mean difference between consecutive round-trip times of the interval.",
 };
 
-/// Signals of this collector.
-pub const SIGNALS: &[&Signal] = &[&UP, &RTT, &LOSS, &JITTER];
+const UPLINK: Signal = Signal {
+    name: "uplink_up",
+    title: "uplink",
+    subject: SubjectKind::Host,
+    help: "Whether this host reaches anything of what it watches: 1 yes, 0 no.",
+};
 
-/// Readings of every device; the sums of the interval start anew.
+/// Signals of this collector.
+pub const SIGNALS: &[&Signal] = &[&UP, &RTT, &LOSS, &JITTER, &UPLINK];
+
+/// Readings of every device and of the uplink; the sums of the interval start anew.
 pub(super) fn take(table: &mut Table) -> Vec<Reading> {
-    table.devices_mut().flat_map(of_device).collect()
+    let mut readings: Vec<Reading> = table.devices_mut().flat_map(of_device).collect();
+    readings.extend(table.uplink.value().map(of_uplink));
+    readings
+}
+
+/// The reading of this host's own way out.
+pub(super) fn of_uplink(value: f64) -> Reading {
+    Reading {
+        signal: &UPLINK,
+        subject: SmolStr::default(),
+        observed: Observed::Value(value),
+    }
 }
 
 /// The reading of a device that has just become reachable, or has just ceased to be.
@@ -53,6 +74,22 @@ pub(super) fn of_change(device: &Device, is_up: bool) -> Reading {
         value,
         Observed::Missing(Missing::NoSample),
     )
+}
+
+/// Since when a device is reachable or not, and why.
+pub(super) fn change(device: &Device, now: Now) -> Change {
+    Change {
+        subject: device.spec.name.clone(),
+        lasting: now.instant.saturating_duration_since(device.machine.since()),
+        why: format_smolstr!("{}", device.machine.cause()),
+    }
+}
+
+/// The same for every device of which it is new since the last call.
+pub(super) fn take_changes(table: &mut Table, now: Now) -> Vec<Change> {
+    let devices = table.devices_mut();
+    let changed = devices.filter_map(|device| device.machine.take_untold().then(|| change(device, now)));
+    changed.collect()
 }
 
 /// Down devices are critical, degraded ones a warning; without any device that can be judged it is unknown.
@@ -75,6 +112,10 @@ fn of_device(device: &mut Device) -> [Reading; 4] {
     let sums = device.account.take_interval();
     let subject = device.spec.name.clone();
     let nothing = Observed::Missing(why_nothing(device, &sums));
+    if matches!(device.machine.cause(), Cause::Behind(_) | Cause::Uplink) {
+        // What was lost on a way that is cut says nothing about the device.
+        return [&UP, &RTT, &LOSS, &JITTER].map(|signal| reading(signal, &subject, None, nothing));
+    }
     let up = device.machine.status().is_up().map(|up| f64::from(u8::from(up)));
     [
         reading(&UP, &subject, up, nothing),
@@ -94,6 +135,8 @@ fn reading(signal: &'static Signal, subject: &SmolStr, value: Option<f64>, other
 
 fn why_nothing(device: &Device, sums: &Sums) -> Missing {
     let unsent = match device.machine.cause() {
+        Cause::Behind(_) => return Missing::ParentDown,
+        Cause::Uplink => return Missing::LocalNetwork,
         Cause::LookingUp => Some(UnsentReason::Resolve),
         Cause::Unsent(unsent) => Some(unsent.reason),
         _ => sums.unsent,

@@ -61,6 +61,11 @@ impl Plan {
     }
 }
 
+/// The earliest moment for a question out of turn, to a device that was asked last at `before`.
+pub(super) fn out_of_turn(before: Option<Instant>, now: Instant) -> Instant {
+    before.map_or(now, |before| now.max(before + GAP))
+}
+
 /// How far a device is in its round of questions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turn {
@@ -74,7 +79,7 @@ pub(super) struct Turn {
 pub(super) struct Silence {
     /// Probes sent since the last answered one.
     pub(super) unanswered: u64,
-    /// Whether the device is known to be down.
+    /// Whether the device is known to be down, or out of reach.
     pub(super) down: bool,
 }
 
@@ -116,6 +121,12 @@ impl Turn {
         let pause = if self.left > 0 { plan.gap() } else { GAP };
         self.next = self.check.min(now + pause);
         Step::Ask
+    }
+
+    /// Asks at `at`, unless a question comes sooner anyway.
+    pub(super) fn hasten(&mut self, at: Instant) {
+        self.left = self.left.max(1);
+        self.next = self.next.min(at);
     }
 
     /// Moves a question that cannot be asked yet.

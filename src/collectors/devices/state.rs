@@ -1,7 +1,14 @@
 //! The status of one device, from the outcomes of its probes. Pure: (state, outcome, now) gives the next state.
-//! One miss is a suspicion, `failures` misses in a row are an outage, one answer ends either.
+//! One miss is a suspicion, `failures` misses in a row are an outage, one answer ends either. Whether an outage is the
+//! device's own depends on the [`Way`] to it, which whoever knows its parents tells.
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use smol_str::SmolStr;
 
 use super::{
     probe::{Miss, Outcome, Unsent, UnsentReason},
@@ -97,6 +104,21 @@ pub(super) struct Limits {
     pub(super) holds: Duration,
 }
 
+/// What is known of the way to a device that keeps silent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Nothing is known to be before the device.
+    Direct,
+    /// Whether its parents, or our own way out, are well is not known yet.
+    Doubtful,
+    /// A parent, or for one without parents anything, has answered since the device fell silent: it is down itself.
+    Open,
+    /// No parent is left. This one is down, and nothing before it is.
+    Cut(SmolStr),
+    /// Our own way out is gone.
+    Adrift,
+}
+
 /// Why a device has the status it has.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cause {
@@ -109,6 +131,8 @@ pub(super) enum Cause {
     Unsent(Unsent),
     Silent,
     Disabled,
+    Behind(SmolStr),
+    Uplink,
 }
 
 impl fmt::Display for Cause {
@@ -122,6 +146,8 @@ impl fmt::Display for Cause {
             Self::Slow(mean) => write!(f, "answers take {:.0} ms on average", mean.as_secs_f64() * 1e3),
             Self::Unsent(unsent) => unsent.fmt(f),
             Self::Disabled => f.write_str("devices are not watched at present"),
+            Self::Behind(root) => write!(f, "behind {root}, which is down"),
+            Self::Uplink => f.write_str("the uplink of this host is gone"),
             Self::Silent => f.write_str("no probe ended in the last three intervals"),
         }
     }
@@ -132,11 +158,19 @@ impl fmt::Display for Cause {
 pub(super) struct Machine {
     status: Status,
     cause: Cause,
+    way: Way,
     misses: u32,
+    /// When the first of these misses was known.
+    silent_since: Option<Instant>,
+    /// When it last answered after it was down or out of reach.
+    returned: Option<Instant>,
     /// The last miss of the present silence for which the network gave a reason.
     explained: Option<Miss>,
     unsent: u32,
     window: VecDeque<Option<Duration>>,
+    /// Whether it is reachable, since when that is so, and whether somebody has yet to be told.
+    reachable: (Option<bool>, Instant),
+    is_untold: bool,
     definite: Option<bool>,
     changes: u64,
     changed_at: Option<Now>,
@@ -149,10 +183,15 @@ impl Machine {
         Self {
             status: Status::Unknown,
             cause: Cause::NotProbedYet,
+            way: Way::Direct,
             misses: 0,
+            silent_since: None,
+            returned: None,
             explained: None,
             unsent: 0,
             window: VecDeque::with_capacity(WINDOW),
+            reachable: (None, now.instant),
+            is_untold: false,
             definite: None,
             changes: 0,
             changed_at: None,
@@ -173,9 +212,81 @@ impl Machine {
         self.misses > 0
     }
 
+    /// Since when it has kept silent, if it does.
+    pub(super) fn silent_since(&self) -> Option<Instant> {
+        self.silent_since
+    }
+
+    /// When it last answered after it was down or out of reach.
+    pub(super) fn returned(&self) -> Option<Instant> {
+        self.returned
+    }
+
+    /// Whether it is down or out of reach.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.status, Status::Down | Status::Unreachable)
+    }
+
+    /// Whether it is in an outage, be it ours, so that what is missed meanwhile is no loss afterwards.
+    pub(super) fn is_in_outage(&self) -> bool {
+        self.is_lost() || self.cause == Cause::Uplink
+    }
+
+    /// Whether its silence is explained, so that there is no haste to ask again.
+    pub(super) fn is_settled(&self) -> bool {
+        match self.status {
+            Status::Down => true,
+            Status::Unreachable => matches!(self.way, Way::Cut(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether it keeps silent and nothing is known of the way to it.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.is_silent() && self.way == Way::Doubtful
+    }
+
+    /// Whether others have a say in why it keeps silent, from now on.
+    pub(super) fn set_behind(&mut self, is_behind: bool) {
+        if !is_behind {
+            self.way = Way::Direct;
+        } else if self.way == Way::Direct {
+            self.way = Way::Doubtful;
+        }
+    }
+
+    /// What is known of the way to it, while it keeps silent.
+    pub(super) fn found_way(&mut self, way: Way, limits: &Limits, now: Now) {
+        if !self.is_silent() || self.way == Way::Direct {
+            return;
+        }
+        let before = self.status;
+        self.way = way;
+        self.conclude(limits);
+        if self.status != before {
+            self.settle(limits.holds, now);
+        }
+    }
+
+    /// The way to it is open again: nothing that was missed before counts.
+    pub(super) fn begin_afresh(&mut self) {
+        self.hear_again();
+        self.window.clear();
+    }
+
     /// Changes between up and down, and when the last one was.
     pub(super) fn changes(&self) -> (u64, Option<Now>) {
         (self.changes, self.changed_at)
+    }
+
+    /// Since when it is reachable, or is not, or that cannot be told; an outage begins with its first miss.
+    pub(super) fn since(&self) -> Instant {
+        self.reachable.1
+    }
+
+    /// Whether that is new since the last call.
+    pub(super) fn take_untold(&mut self) -> bool {
+        std::mem::take(&mut self.is_untold)
     }
 
     /// Time for which the state was known, and time up, until `now`.
@@ -199,8 +310,8 @@ impl Machine {
     /// Takes the outcome of the newest probe into account.
     pub(super) fn apply(&mut self, outcome: &Outcome, limits: &Limits, now: Now) {
         match outcome {
-            Outcome::Answered(answer) => self.answered(answer.round_trip, limits),
-            Outcome::Missed(miss) => self.missed(*miss, limits),
+            Outcome::Answered(answer) => self.answered(answer.round_trip, limits, now),
+            Outcome::Missed(miss) => self.missed(*miss, limits, now),
             Outcome::Unsent(unsent) => self.not_sent(unsent, limits),
         }
         self.settle(limits.holds, now);
@@ -219,28 +330,51 @@ impl Machine {
         self.settle(Duration::ZERO, now);
     }
 
-    fn answered(&mut self, round_trip: Duration, limits: &Limits) {
-        if self.status == Status::Down {
+    fn answered(&mut self, round_trip: Duration, limits: &Limits, now: Now) {
+        if self.is_in_outage() {
             self.window.clear();
+            self.returned = self.is_lost().then_some(now.instant).or(self.returned);
         }
-        (self.misses, self.unsent, self.explained) = (0, 0, None);
+        self.unsent = 0;
+        self.hear_again();
         self.remember(Some(round_trip));
         self.status = Status::Up;
         self.cause = Cause::Answers;
         self.judge(limits);
     }
 
-    fn missed(&mut self, miss: Miss, limits: &Limits) {
+    fn missed(&mut self, miss: Miss, limits: &Limits, now: Now) {
         self.unsent = 0;
         self.misses = self.misses.saturating_add(1);
+        self.silent_since.get_or_insert(now.instant);
         self.remember(None);
         if miss != Miss::Timeout {
             self.explained = Some(miss);
         }
-        if self.misses >= limits.failures {
-            self.status = Status::Down;
+        self.conclude(limits);
+    }
+
+    /// An outage once there are enough misses, and the way to the device is known.
+    fn conclude(&mut self, limits: &Limits) {
+        if self.misses < limits.failures {
+            return;
+        }
+        (self.status, self.cause) = match &self.way {
+            Way::Doubtful => return,
+            Way::Cut(root) => (Status::Unreachable, Cause::Behind(root.clone())),
+            Way::Adrift => (Status::Unknown, Cause::Uplink),
             // Routers limit how often they explain; silence after an explanation does not take it back.
-            self.cause = Cause::Missed(self.explained.unwrap_or(miss));
+            Way::Direct | Way::Open => (
+                Status::Down,
+                Cause::Missed(self.explained.unwrap_or(Miss::Timeout)),
+            ),
+        };
+    }
+
+    fn hear_again(&mut self) {
+        (self.misses, self.silent_since, self.explained) = (0, None, None);
+        if self.way != Way::Direct {
+            self.way = Way::Doubtful;
         }
     }
 
@@ -254,7 +388,7 @@ impl Machine {
     fn unknown(&mut self, cause: Cause) {
         self.status = Status::Unknown;
         self.cause = cause;
-        (self.misses, self.explained) = (0, None);
+        self.hear_again();
         self.window.clear();
     }
 
@@ -288,6 +422,12 @@ impl Machine {
 
     fn settle(&mut self, holds: Duration, now: Now) {
         let up = self.status.is_up();
+        self.silent_since = (self.misses > 0).then(|| self.silent_since.unwrap_or(now.instant));
+        if self.reachable.0 != up {
+            let since = self.silent_since.filter(|_| up == Some(false));
+            self.reachable = (up, since.unwrap_or(now.instant));
+            self.is_untold = true;
+        }
         if let (Some(before), Some(after)) = (self.definite, up)
             && before != after
         {

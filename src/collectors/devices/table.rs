@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -15,8 +15,14 @@ use super::{
     readings,
     schedule::{Plan, Turn},
     state::Limits,
+    topology::Topology,
+    uplink::Uplink,
+    ways::Stance,
 };
-use crate::{clock::Now, sample::Reading};
+use crate::{
+    clock::Now,
+    sample::{Change, Reading},
+};
 
 /// Names are looked up again this long after an answer, and this long after a failure.
 const LOOKUP_AGAIN: Duration = Duration::from_mins(5);
@@ -26,7 +32,7 @@ const LOOKUP_RETRY: Duration = Duration::from_secs(30);
 pub(super) struct Table {
     enabled: bool,
     plan: Plan,
-    limits: Limits,
+    pub(super) limits: Limits,
     wants_gateway: bool,
     devices: BTreeMap<DeviceId, Device>,
     /// As in the configuration.
@@ -35,8 +41,13 @@ pub(super) struct Table {
     timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
     lookups: BTreeMap<DeviceId, Option<Instant>>,
     next_id: u32,
+    pub(super) topology: Topology,
+    pub(super) uplink: Uplink,
+    /// Devices that keep silent, while it is not known whether their parents are well.
+    pub(super) doubtful: BTreeSet<DeviceId>,
     /// Changes that nobody has been told yet.
     news: Vec<Reading>,
+    changes: Vec<Change>,
     /// Replies the kernel dropped because our buffer was full.
     pub(super) dropped: u64,
 }
@@ -54,7 +65,11 @@ impl Table {
             timers: BinaryHeap::new(),
             lookups: BTreeMap::new(),
             next_id: 0,
+            topology: Topology::default(),
+            uplink: Uplink::default(),
+            doubtful: BTreeSet::new(),
             news: Vec::new(),
+            changes: Vec::new(),
             dropped: 0,
         };
         table.apply(config, now);
@@ -64,13 +79,14 @@ impl Table {
     /// Takes a changed configuration over. Devices that keep name, address and check keep what they accumulated.
     pub(super) fn apply(&mut self, config: &Config, now: Now) {
         let was_enabled = std::mem::replace(&mut self.enabled, config.enabled);
-        self.wants_gateway = config.targets.is_empty() && config.default_gateway;
+        self.wants_gateway = config.watches_gateway();
         let before_plan = self.plan;
         self.plan = plan_of(config, before_plan.epoch);
         self.limits = limits_of(config);
+        let anchors = self.take_anchors();
         let fresh = self.keep_what_stays(config);
         match (was_enabled, self.enabled) {
-            (_, false) => self.devices_mut().for_each(|device| device.rest(now)),
+            (_, false) => self.devices.values_mut().for_each(|device| device.rest(now)),
             (false, true) => self.reopen(now),
             (true, true) if before_plan != self.plan => self.replan(now),
             (true, true) => {}
@@ -80,6 +96,8 @@ impl Table {
             self.add(spec, self.plan.opening(index, count, now.instant), now);
         }
         self.put_in_order(config);
+        self.place_anchors(config, anchors, now);
+        self.draw_ways();
         self.schedule_lookups(now);
         self.rebuild_timers();
     }
@@ -91,7 +109,7 @@ impl Table {
 
     /// All devices, to be changed.
     pub(super) fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
-        self.devices.values_mut()
+        self.devices.values_mut().filter(|device| !device.is_anchor)
     }
 
     /// Sets the timers anew from the devices' turns: for a thread that takes over from one that ended half-way.
@@ -142,11 +160,13 @@ impl Table {
             }
             self.timers.push(Reverse((device.turn.next(), id)));
         }
+        self.look_at_uplink(now);
     }
 
     /// When something is due next.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        let asked = self.timers.peek().map(|Reverse((at, _))| *at);
+        asked.into_iter().chain(self.uplink_due()).min()
     }
 
     /// Takes news about a probe into account; what must be asked in consequence is added to `orders`. News about
@@ -156,16 +176,56 @@ impl Table {
         let Some(device) = device.filter(|_| self.enabled) else {
             return;
         };
+        let before = Stance::of(device);
         if let FollowUp::Ask(order) = device.record(event, &self.plan, &self.limits, now) {
             orders.push(order);
+            return;
         }
-        self.news
-            .extend(device.take_news().map(|is_up| readings::of_change(device, is_up)));
+        // That we answer ourselves says nothing about the way out.
+        let is_here = device.address().is_none_or(|address| address.ip().is_loopback());
+        self.note_news(event.id.device, now);
+        self.listen(&event.what, before.is_lost(), is_here, now);
+        self.look_around(event.id.device, before, now);
+    }
+
+    pub(super) fn device(&self, id: DeviceId) -> Option<&Device> {
+        self.devices.get(&id)
+    }
+
+    pub(super) fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        self.devices.get_mut(&id)
+    }
+
+    /// Has a device asked at `from` or as soon after it as it may be.
+    pub(super) fn hasten(&mut self, id: DeviceId, from: Instant) {
+        if let Some(device) = self.devices.get_mut(&id) {
+            self.timers.push(Reverse((device.hasten(from), id)));
+        }
+    }
+
+    /// Keeps what is new until it is told.
+    pub(super) fn push_news(&mut self, news: Reading) {
+        self.news.push(news);
+    }
+
+    /// Keeps what is new about a device until it is told.
+    pub(super) fn note_news(&mut self, id: DeviceId, now: Now) {
+        if let Some(device) = self.devices.get_mut(&id).filter(|device| !device.is_anchor)
+            && let Some(is_up) = device.take_news()
+        {
+            self.news.push(readings::of_change(device, is_up));
+            self.changes.push(readings::change(device, now));
+        }
     }
 
     /// What has changed since the last call.
     pub(super) fn take_news(&mut self) -> Vec<Reading> {
         std::mem::take(&mut self.news)
+    }
+
+    /// Since when [what has changed](Self::take_news) is so.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Names to look up now. Each is given out once until [`resolved`](Self::resolved).
@@ -242,14 +302,16 @@ impl Table {
             return;
         }
         // Nothing else is watched beside it.
-        self.devices.clear();
-        self.lookups.clear();
+        self.devices.retain(|_, device| device.is_anchor);
+        let anchors = &self.devices;
+        self.lookups.retain(|id, _| anchors.contains_key(id));
         let id = self.add(spec, now.instant, now);
         if let Some(device) = self.devices.get_mut(&id) {
             // The address may carry a zone, which its text does not.
             device.place = Place::Fixed(address);
         }
         self.order = vec![id];
+        self.draw_ways();
         self.rebuild_timers();
     }
 
@@ -260,7 +322,7 @@ impl Table {
             .map(|d| (d.spec.name.clone(), d))
             .collect();
         let mut fresh = Vec::new();
-        for spec in config.targets.iter().map(Spec::of) {
+        for spec in config.devices().map(Spec::of) {
             match before.remove(&spec.name).filter(|old| spec.continues(&old.spec)) {
                 Some(old) => self.keep(old, spec),
                 None => fresh.push(spec),
@@ -273,7 +335,15 @@ impl Table {
         fresh
     }
 
-    fn keep(&mut self, mut device: Device, spec: Spec) {
+    /// Takes the devices that are not shown out.
+    fn take_anchors(&mut self) -> Vec<Device> {
+        self.devices
+            .extract_if(.., |_, device| device.is_anchor)
+            .map(|(_, device)| device)
+            .collect()
+    }
+
+    pub(super) fn keep(&mut self, mut device: Device, spec: Spec) {
         device.spec = spec;
         self.devices.insert(device.id, device);
     }
@@ -294,7 +364,7 @@ impl Table {
     }
 
     fn put_in_order(&mut self, config: &Config) {
-        let targets = config.targets.iter().map(Target::display_name);
+        let targets = config.devices().map(Target::display_name);
         let positions: HashMap<_, _> = targets.zip(0_usize..).collect();
         let mut order: Vec<_> = self
             .devices
@@ -305,7 +375,7 @@ impl Table {
         self.order = order.into_iter().map(|(_, id)| id).collect();
     }
 
-    fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {
+    pub(super) fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {
         let id = DeviceId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         self.devices.insert(id, Device::new(id, spec, first, now));

@@ -176,6 +176,77 @@ fn names_are_looked_up_again_and_keep_their_last_address() {
     }
 }
 
+/// The series of all families but the info metric, without their values.
+fn series(table: &Table, now: Now) -> Vec<String> {
+    let families = crate::collectors::devices::families::of(table, now).into_iter();
+    let lasting = families.filter(|family| family.desc.name != "netkestrel_device_info");
+    let named = |family: crate::sample::Family| {
+        let name = family.desc.name;
+        let points = family.points.into_iter();
+        points
+            .map(move |point| format!("{name} {:?}", point.labels))
+            .collect::<Vec<_>>()
+    };
+    lasting.flat_map(named).collect()
+}
+
+#[test]
+fn a_name_that_resolves_late_and_moves_stays_one_device() {
+    let start = Clock::System.now();
+    let mut table = Table::new(&config(&["nas.lan"]), start);
+    let id = table.take_lookups(start.instant)[0].0;
+    let address = |last: u8| SocketAddr::from(([192, 0, 2, last], 0));
+    let none: Result<Vec<SocketAddr>, String> = Err("no such name".to_owned());
+    let (mut now, mut asked, mut seen) = (start, Vec::new(), Vec::new());
+    for (sentence, answer, status, minutes) in [
+        (
+            "a name nobody knows says nothing about the device",
+            &none,
+            Status::Unknown,
+            2,
+        ),
+        ("nor does it later", &none, Status::Unknown, 2),
+        ("found at last", &Ok(vec![address(1)]), Status::Up, 5),
+        ("moved", &Ok(vec![address(2)]), Status::Up, 5),
+        (
+            "the server of names is gone, the device is not",
+            &none,
+            Status::Up,
+            5,
+        ),
+        ("moved back", &Ok(vec![address(1)]), Status::Up, 5),
+    ] {
+        table.resolved(id, answer.clone(), now.instant);
+        let end = now.after(Duration::from_mins(minutes));
+        let mut to = Vec::new();
+        while let Some(next) = table.next().filter(|next| *next < end.instant) {
+            now = now.after(next.saturating_duration_since(now.instant));
+            let mut orders = Vec::new();
+            table.due(now, &mut orders);
+            to.extend(orders.iter().map(|order| order.to));
+            self::answer(&mut table, &orders, now);
+        }
+        now = end;
+        to.dedup();
+        asked.extend(to);
+        let device = table.devices().next().expect("is configured");
+        assert_eq!(device.machine.status(), status, "{sentence}");
+        assert_eq!(device.id, id, "{sentence}: the same device");
+        if status == Status::Up {
+            seen.push(series(&table, now));
+        }
+    }
+    let path = [address(1), address(2), address(2), address(1)];
+    assert_eq!(asked, path, "each stretch asks one address");
+    assert!(
+        seen.windows(2).all(|pair| pair[0] == pair[1]),
+        "no series comes or goes"
+    );
+    assert_eq!(table.take_news(), [], "nothing of this is an outage");
+    let device = table.devices().next().expect("is configured");
+    assert_eq!(device.account.failures.iter().sum::<u64>(), 0, "nor a loss");
+}
+
 #[test]
 fn the_gateway_is_watched_only_without_targets() {
     let start = Clock::System.now();
@@ -414,4 +485,51 @@ fn a_device_that_is_down_from_the_start_is_told_when_confirmed() {
     let miss = Outcome::Missed(Miss::Timeout);
     let told: Vec<usize> = (0..5).map(|_| news_of(&mut table, start, &miss).len()).collect();
     assert_eq!(told, [0, 0, 1, 0, 0]);
+}
+
+#[test]
+fn an_outage_is_told_from_its_first_miss() {
+    let start = Clock::System.now();
+    let mut table = Table::new(&config(&["192.0.2.1"]), start);
+    let miss = Outcome::Missed(Miss::Timeout);
+    let answer = Outcome::Answered(Answer {
+        round_trip: Duration::from_millis(2),
+        hop_limit: None,
+    });
+    let mut now = start;
+    let mut lasting = |table: &mut Table, outcome: &Outcome, seconds| {
+        now = now.after(Duration::from_secs(seconds));
+        let (device, mut orders) = (table.devices().next().expect("one").id, Vec::new());
+        let number = u64::MAX / 2 + now.instant.duration_since(start.instant).as_secs();
+        let event = Event {
+            id: ProbeId { device, number },
+            method: crate::collectors::devices::probe::Method::Echo,
+            what: What::Ended(outcome.clone()),
+        };
+        table.record(&event, now, &mut orders);
+        let changes = table.take_changes().into_iter();
+        let changes: Vec<_> = changes.map(|change| change.lasting.as_secs()).collect();
+        (changes, now)
+    };
+    for (outcome, seconds, expected) in [
+        (&answer, 1, vec![]),
+        (&miss, 10, vec![]),
+        (&answer, 5, vec![]),
+        (&miss, 10, vec![]),
+        (&miss, 2, vec![]),
+        (&miss, 1, vec![3]),
+        (&miss, 1, vec![]),
+    ] {
+        assert_eq!(lasting(&mut table, outcome, seconds).0, expected);
+    }
+    // The next run tells it again, as news may be lost.
+    let (_, now) = lasting(&mut table, &miss, 10);
+    let told = |table: &mut Table| -> Vec<_> {
+        let changes = readings::take_changes(table, now).into_iter();
+        changes
+            .map(|change| (change.lasting.as_secs(), change.why))
+            .collect()
+    };
+    assert_eq!(told(&mut table), [(14, "no answer in time".into())]);
+    assert_eq!(told(&mut table), []);
 }

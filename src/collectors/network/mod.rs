@@ -2,6 +2,7 @@
 //! interval. Which system call tells them is the business of the source; what they mean is that of this folder.
 
 mod config;
+mod demo;
 mod families;
 #[cfg(test)]
 mod fixture;
@@ -74,7 +75,11 @@ pub struct InterfaceView {
 
 impl Collector {
     pub(super) fn new(config: &Config, context: &Context) -> Self {
-        Self::with_source(config, source(context))
+        let source = match &context.demo {
+            Some(world) => Box::new(demo::MadeUp(Arc::clone(world))),
+            None => source(context),
+        };
+        Self::with_source(config, source)
     }
 
     pub(super) fn apply(&self, config: &Config, _limits: HealthLimits) {
@@ -223,6 +228,7 @@ fn batch(now: Now, elapsed: Option<Duration>, readings: Vec<Reading>, health: Op
         at: now,
         elapsed,
         readings,
+        changes: Vec::new(),
         health: vec![ComponentHealth {
             component: NAME,
             health,

@@ -53,10 +53,6 @@ pub(super) struct Core {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Time {
     /// Counters of each CPU and their sum, which survives CPUs that are switched off.
-    #[cfg_attr(
-        not(target_os = "linux"),
-        expect(dead_code, reason = "only Linux counts by mode")
-    )]
     Counted {
         cores: Vec<Core>,
         all: Times,

@@ -56,6 +56,7 @@ impl Baseline {
             at: now,
             elapsed,
             readings,
+            changes: Vec::new(),
             health,
         }
     }

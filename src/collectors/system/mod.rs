@@ -5,6 +5,7 @@
 
 mod config;
 mod cpu;
+mod demo;
 mod disks;
 mod filesystems;
 mod health;
@@ -32,7 +33,10 @@ pub use self::config::Config;
 use self::linux::Reader;
 #[cfg(not(target_os = "linux"))]
 use self::portable::Reader;
-use self::{interval::Baseline, snapshot::Purpose};
+use self::{
+    interval::Baseline,
+    snapshot::{Purpose, Snapshot},
+};
 use super::{Collect, Context, Fresh, HealthLimits, Outcome};
 use crate::{
     clock::Now,
@@ -88,7 +92,7 @@ pub const SIGNALS: &[&Signal] = &[
 pub struct Collector {
     settings: ArcSwap<Settings>,
     /// Held while the sources are read; that is bounded, as hung mounts are given up at a deadline.
-    reader: Mutex<Reader>,
+    reader: Mutex<Box<dyn ReadHost>>,
     baseline: Mutex<Baseline>,
     usage: Mutex<Option<Fresh<f64>>>,
 }
@@ -98,15 +102,30 @@ struct Settings {
     limits: HealthLimits,
 }
 
+/// Where readings come from.
+trait ReadHost: Send {
+    /// Reads all parts; what cannot be read is on the list of failures.
+    fn read(&mut self, config: &Arc<Config>, purpose: Purpose) -> Outcome<Snapshot>;
+}
+
+impl ReadHost for Reader {
+    fn read(&mut self, config: &Arc<Config>, purpose: Purpose) -> Outcome<Snapshot> {
+        Self::read(self, config, purpose)
+    }
+}
+
 impl Collector {
     pub(super) fn new(config: &Config, context: &Context) -> Self {
-        Self::with_reader(config, context.limits, Reader::new(&context.paths))
+        match &context.demo {
+            Some(world) => Self::with_reader(config, context.limits, demo::MadeUp(Arc::clone(world))),
+            None => Self::with_reader(config, context.limits, Reader::new(&context.paths)),
+        }
     }
 
-    fn with_reader(config: &Config, limits: HealthLimits, reader: Reader) -> Self {
+    fn with_reader(config: &Config, limits: HealthLimits, reader: impl ReadHost + 'static) -> Self {
         Self {
             settings: ArcSwap::from_pointee(Settings::new(config, limits)),
-            reader: Mutex::new(reader),
+            reader: Mutex::new(Box::new(reader)),
             baseline: Mutex::default(),
             usage: Mutex::default(),
         }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
+    fmt::{self, Write as _},
     io::{self, Write},
 };
 
@@ -44,6 +44,14 @@ pub struct Labels {
     pub job: String,
     /// Label `instance`, as Prometheus gives it: the target's host and port.
     pub instance: String,
+}
+
+impl fmt::Display for Labels {
+    /// As they stand between the braces of a series.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (instance, job) = (escape(&self.instance), escape(&self.job));
+        write!(f, "instance=\"{instance}\",job=\"{job}\"")
+    }
 }
 
 type Series = BTreeMap<SmolStr, BTreeMap<SmolStr, Vec<(i64, f64)>>>;
@@ -113,11 +121,7 @@ fn write_sample(head: &str, at: i64, value: f64, out: &mut impl Write) -> io::Re
 
 /// Name and labels of a series.
 fn head(name: &str, known: Option<&Signal>, subject: &str, labels: &Labels) -> String {
-    let mut text = format!(
-        "{name}{{instance=\"{}\",job=\"{}\"",
-        escape(&labels.instance),
-        escape(&labels.job)
-    );
+    let mut text = format!("{name}{{{labels}");
     if !subject.is_empty() {
         let label = known.map_or("subject", |known| label(known.subject));
         let _ = write!(text, ",{label}=\"{}\"", escape(subject));

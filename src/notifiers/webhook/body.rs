@@ -2,7 +2,7 @@
 //!
 //! `{"version": 1, "key", "host", "text", "kind": "alert" | "digest", "url", "notices": [{"id", "event": "fired" |
 //! "raised" | "reminder" | "resolved" | "flapping", "at", "alert", "rule", "subject", "signal", "title", "severity",
-//! "state", "value", "threshold", "since", "resolved_at", "explanation"}]}`. `key` is the same when a message comes
+//! "state", "value", "threshold", "since", "resolved_at", "behind", "explanation"}]}`. `key` is the same when a message comes
 //! twice; times are RFC 3339 in UTC; values are in the signal's unit; `text` is one line, escaped as Slack wants it.
 
 use std::time::Duration;
@@ -50,6 +50,8 @@ struct Item<'a> {
     threshold: f64,
     since: Timestamp,
     resolved_at: Option<Timestamp>,
+    /// Devices that can be reached only through the subject.
+    behind: usize,
     explanation: &'a str,
 }
 
@@ -92,6 +94,7 @@ fn item(notice: &Notice) -> Item<'_> {
         threshold: alert.threshold,
         since: alert.since,
         resolved_at: alert.resolved_at,
+        behind: alert.behind,
         explanation: &alert.explanation,
     }
 }

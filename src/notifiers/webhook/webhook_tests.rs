@@ -166,9 +166,15 @@ fn every_story_is_one_line_that_mentions_nobody() {
     down.alert.kind = SubjectKind::Device;
     down.alert.signal = "device_up".into();
     down.alert.value = 0.0;
+    let mut root = down.clone();
+    root.alert.behind = 30;
     assert_eq!(
         text(Story::One(vec![down])),
         "[HIGH] nas is down, seen from web1, was low: CPU usage is 93.0 %, above 90 % for 10 min"
+    );
+    assert_eq!(
+        text(Story::Digest(vec![root])),
+        "[DIGEST] 1 alerts on web1 (1 high): nas is down; 30 devices behind it"
     );
     let mut hostile = notice("a", 1, News::Fired);
     hostile.alert.subject = "<!channel>\n& co".into();

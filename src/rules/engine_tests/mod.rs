@@ -59,6 +59,7 @@ impl Bench {
             at: self.at(seconds),
             elapsed: None,
             readings,
+            changes: Vec::new(),
             health: Vec::new(),
         })
     }

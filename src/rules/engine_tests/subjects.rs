@@ -88,6 +88,7 @@ fn batches_of_other_collectors_say_nothing_about_a_subject() {
             at: bench.at(second),
             elapsed: None,
             readings: Vec::new(),
+            changes: Vec::new(),
             health: Vec::new(),
         });
         assert_eq!(found, []);

@@ -59,6 +59,7 @@ pub(super) fn value(signal: &str, window: HumanDuration) -> Option<String> {
              and on (job, instance, interface) max_over_time(netkestrel_network_up[1d]) == 1"
         ),
         "device_up" => "netkestrel_device_up".to_owned(),
+        "uplink_up" => "netkestrel_uplink_up".to_owned(),
         "ping_loss_ratio" => format!(
             "sum without (reason) (rate(netkestrel_ping_failures_total[{window}]))\n/ ({} > 0)",
             of("ping_requests_total")

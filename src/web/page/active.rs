@@ -54,13 +54,20 @@ impl Active {
                     text: alert.severity.name().to_owned(),
                     class: class(alert),
                 },
-                Cell::plain(&alert.explanation),
+                Cell::plain(&what(alert)),
                 Cell::plain(place),
                 Cell::figure(moment(alert.since, self.now, &self.zone)),
                 Cell::plain(&state(alert)),
             ],
         }
     }
+}
+
+fn what(alert: &Alert) -> String {
+    let why = &alert.explanation;
+    alert
+        .behind_it()
+        .map_or_else(|| why.clone(), |below| format!("{why}; {below}"))
 }
 
 fn class(alert: &Alert) -> &'static str {
@@ -125,10 +132,14 @@ mod tests {
 
     #[test]
     fn active_alerts_are_shown_the_gravest_first_and_escaped() {
+        let root = Alert {
+            behind: 2,
+            ..alert("a-3", "medium", "firing")
+        };
         let html = html(vec![
             alert("a-1", "low", "silenced"),
             alert("a-2", "critical", "acknowledged"),
-            alert("a-3", "medium", "firing"),
+            root,
             alert("a-4", "high", "pending"),
             alert("a-5", "high", "resolved"),
         ]);
@@ -137,6 +148,7 @@ mod tests {
         for expected in [
             "<td class=\"critical\" data-title=\"Severity\">critical</td>",
             "data-title=\"What\">no answer for 12 s</td>",
+            "data-title=\"What\">no answer for 12 s; 2 devices behind it</td>",
             "data-title=\"Where\">nas &lt;1&gt;</td>",
             "data-title=\"Since\">14:02</td>",
             "data-title=\"State\">acknowledged by kim &lt;k&gt;: on &amp; off</td>",

@@ -47,6 +47,14 @@ impl Setup {
         std::fs::write(self.file(), configuration).unwrap();
     }
 
+    /// Puts a file beside the configuration, in one piece as editors do, and returns where it is.
+    pub(crate) fn put(&self, name: &str, text: &str) -> PathBuf {
+        let (file, new) = (self.folder.path().join(name), self.folder.path().join("new"));
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(&new, &file).unwrap();
+        file
+    }
+
     /// A call of the program with the flags that every command takes.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut line = self.before_the_program();
@@ -73,7 +81,13 @@ impl Setup {
 
     /// Starts it on a free port and waits until it is ready.
     pub(crate) fn start(&self) -> Netkestrel {
-        let mut process = Process::start(&mut self.command(&["--web.listen-address=127.0.0.1:0"]));
+        self.start_as(&[])
+    }
+
+    /// As [`Self::start`], by the command and the flags in `arguments`.
+    pub(crate) fn start_as(&self, arguments: &[&str]) -> Netkestrel {
+        let arguments = [arguments, &["--web.listen-address=127.0.0.1:0"]].concat();
+        let mut process = Process::start(&mut self.command(&arguments));
         let address = process.wait_for("a line that tells the address", |log| {
             log.iter()
                 .filter(|line| line.contains("listening"))

@@ -1,0 +1,160 @@
+//! One life of the program in a made-up past, from a start to the next: the real collectors, rules and alerts, whose
+//! turn comes when the clock says so.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+use tokio::sync::mpsc;
+
+use super::own::Own;
+use crate::{
+    alerts::{self, Alert, InForce, Outcome, Saved},
+    app,
+    clock::Now,
+    collectors::{self, Context, Guarded, News, demo::World},
+    config::Config,
+    rules,
+    sample::{Batch, Family},
+};
+
+/// News that may wait between two looks at them.
+const NEWS: usize = 1024;
+
+/// Somebody and what they said.
+type Signed<'a> = (&'a str, &'a str);
+
+pub(super) struct Life {
+    began: Now,
+    collectors: Vec<Arc<Guarded>>,
+    heralds: News,
+    news: mpsc::Receiver<Batch>,
+    rules: rules::Engine,
+    alerts: alerts::Engine,
+    own: Own,
+}
+
+impl Life {
+    /// The first life.
+    pub(super) fn begin(config: &Config, world: &Arc<World>, now: Now) -> Self {
+        Self::after(config, world, now, (None, Own::new(now)))
+    }
+
+    /// The life after this one: alerts go on, counters begin anew.
+    pub(super) fn again(self, config: &Config, world: &Arc<World>, now: Now) -> Self {
+        let own = self.own.again(now);
+        Self::after(config, world, now, (Some(self.saved()), own))
+    }
+
+    fn after(config: &Config, world: &Arc<World>, now: Now, (saved, own): (Option<Saved>, Own)) -> Self {
+        let (heralds, news) = News::channel(NEWS);
+        let context = Context {
+            limits: config.health_limits(),
+            news: heralds.clone(),
+            demo: Some(Arc::clone(world)),
+            ..Context::default()
+        };
+        let set = collectors::Set::new(&config.collectors, &context);
+        let in_force = config.rules.in_force();
+        let known: Vec<InForce> = in_force.iter().map(InForce::from).collect();
+        let mut alerts = alerts::Engine::new(config.alerts.clone(), config.zone(), saved, now);
+        let _ = alerts.rules_in_force(&known, now);
+        let mut rules = rules::Engine::new(in_force);
+        rules.resume(alerts.alerts().filter_map(app::resumed), now);
+        Self {
+            began: now,
+            collectors: set
+                .all()
+                .into_iter()
+                .map(|one| Arc::new(Guarded::new(one)))
+                .collect(),
+            heralds,
+            news,
+            rules,
+            alerts,
+            own,
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub(super) fn live(&mut self, now: Now) {
+        let age = now
+            .instant
+            .saturating_duration_since(self.began.instant)
+            .as_secs();
+        for guarded in self.collectors.clone() {
+            let interval = guarded.collector().interval().as_secs().max(1);
+            if age.is_multiple_of(interval) {
+                let batch = Arc::new(guarded.collector().sample(now).data);
+                guarded.note(
+                    self.own.took(guarded.collector().name()),
+                    Some(Arc::clone(&batch)),
+                );
+                self.hear();
+                self.own.recorded(batch.collector, now);
+                self.judge(&batch);
+            }
+        }
+        let outcome = self.alerts.tick(now);
+        self.settle(&outcome, now);
+    }
+
+    /// Somebody takes an alert on, if it is there.
+    pub(super) fn acknowledge(&mut self, (rule, subject): (&str, &str), (by, note): Signed<'_>, now: Now) {
+        let open = |alert: &&Alert| alert.resolved_at.is_none();
+        let found = self.alerts.alerts().filter(open);
+        let ids: Vec<SmolStr> = found
+            .filter(|alert| alert.rule == rule && alert.subject == subject)
+            .map(|alert| alert.id.clone())
+            .collect();
+        for id in ids {
+            if let Ok(outcome) = self.alerts.acknowledge(&id, by, note, now) {
+                self.settle(&outcome, now);
+            }
+        }
+    }
+
+    /// The configuration is read again and is as it was.
+    pub(super) fn reload(&mut self, now: Now) {
+        self.own.reloaded(now);
+    }
+
+    /// Everything a scrape would see.
+    pub(super) fn families(&mut self, now: Now) -> Vec<Family> {
+        let mut families = Vec::new();
+        for guarded in &self.collectors {
+            families.extend(guarded.collector().scrape(now).data);
+            guarded.note(self.own.took(guarded.collector().name()), None);
+            families.extend(guarded.families(now));
+        }
+        families.extend(self.heralds.families());
+        families.extend(self.rules.families());
+        families.extend(self.alerts.families());
+        families.extend(self.own.families(now));
+        families
+    }
+
+    /// The alerts, for the life after this one.
+    pub(super) fn saved(&self) -> Saved {
+        self.alerts.saved().clone()
+    }
+
+    fn hear(&mut self) {
+        while let Ok(news) = self.news.try_recv() {
+            self.judge(&news);
+        }
+    }
+
+    fn judge(&mut self, batch: &Batch) {
+        let findings = self.rules.judge(batch);
+        let outcome = self.alerts.apply(&findings, batch.at);
+        self.settle(&outcome, batch.at);
+    }
+
+    /// What is told is delivered at once.
+    fn settle(&mut self, outcome: &Outcome, now: Now) {
+        self.own.settled(outcome, now);
+        let outgoing = self.alerts.saved().outgoing.iter();
+        let ids: Vec<SmolStr> = outgoing.map(|notice| notice.id.clone()).collect();
+        self.alerts.handed_over(&ids);
+    }
+}
