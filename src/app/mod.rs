@@ -36,7 +36,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-pub(crate) use self::{backstage::resumed, recorder::hold};
+pub(crate) use self::{
+    backstage::resumed,
+    recorder::{hold, objectives},
+};
 use self::{
     backstage::{Backstage, data_folder},
     gather::{Gatherer, OwnFamilies},

@@ -44,7 +44,7 @@ pub(crate) fn hold(config: &Config) -> Hold {
 }
 
 /// For which share of the known time devices are to be up, of those that have such an objective.
-pub(super) fn objectives(config: &Config) -> BTreeMap<SmolStr, f64> {
+pub(crate) fn objectives(config: &Config) -> BTreeMap<SmolStr, f64> {
     let targets = config.collectors.devices.devices();
     targets
         .filter_map(|target| Some((target.display_name().into(), target.slo?.0)))

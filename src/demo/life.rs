@@ -13,6 +13,7 @@ use crate::{
     clock::Now,
     collectors::{self, Context, Guarded, News, demo::World},
     config::Config,
+    history::uptime::Live,
     rules,
     sample::{Batch, Family},
 };
@@ -31,21 +32,29 @@ pub(super) struct Life {
     rules: rules::Engine,
     alerts: alerts::Engine,
     own: Own,
+    uptime: Live,
 }
 
 impl Life {
     /// The first life.
     pub(super) fn begin(config: &Config, world: &Arc<World>, now: Now) -> Self {
-        Self::after(config, world, now, (None, Own::new(now)))
+        let uptime = Live::new(app::hold(config), app::objectives(config));
+        Self::after(config, world, now, (None, Own::new(now), uptime))
     }
 
     /// The life after this one: alerts go on, counters begin anew.
     pub(super) fn again(self, config: &Config, world: &Arc<World>, now: Now) -> Self {
         let own = self.own.again(now);
-        Self::after(config, world, now, (Some(self.saved()), own))
+        let saved = Some(self.alerts.saved().clone());
+        Self::after(config, world, now, (saved, own, self.uptime))
     }
 
-    fn after(config: &Config, world: &Arc<World>, now: Now, (saved, own): (Option<Saved>, Own)) -> Self {
+    fn after(
+        config: &Config,
+        world: &Arc<World>,
+        now: Now,
+        (saved, own, uptime): (Option<Saved>, Own, Live),
+    ) -> Self {
         let (heralds, news) = News::channel(NEWS);
         let context = Context {
             limits: config.health_limits(),
@@ -72,6 +81,7 @@ impl Life {
             rules,
             alerts,
             own,
+            uptime,
         }
     }
 
@@ -129,6 +139,7 @@ impl Life {
         families.extend(self.heralds.families());
         families.extend(self.rules.families());
         families.extend(self.alerts.families());
+        families.extend(self.uptime.families(now.instant));
         families.extend(self.own.families(now));
         families
     }
@@ -145,6 +156,9 @@ impl Life {
     }
 
     fn judge(&mut self, batch: &Batch) {
+        if batch.collector == "devices" {
+            self.uptime.observe(batch);
+        }
         let findings = self.rules.judge(batch);
         let outcome = self.alerts.apply(&findings, batch.at);
         self.settle(&outcome, batch.at);

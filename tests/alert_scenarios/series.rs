@@ -151,6 +151,7 @@ impl Told<'_> {
                 vec![had, self.constant(info)]
             }
             "device_up" => vec![self.gauge("device_up", "device", |value| value)],
+            "uplink_up" => vec![self.gauge("uplink_up", "", |value| value)],
             "ping_loss_ratio" => vec![
                 self.probes("ping_requests_total", "", |_| PROBES),
                 self.probes("ping_failures_total", ", reason=\"timeout\"", |loss| {

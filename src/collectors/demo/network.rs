@@ -7,7 +7,7 @@ use super::{
     story::{LINK_LOST, SPIKES, TROUBLES, Trouble},
     unit,
 };
-use crate::collectors::devices::Target;
+use crate::{collectors::devices::Target, units::Ratio};
 
 /// What does not change about an interface.
 #[derive(Debug)]
@@ -73,6 +73,9 @@ const DEVICES: &[(&str, &str, &str, &str, f64)] = &[
     ("dns", "203.0.113.53", "remote", "router", 9.0),
 ];
 
+/// For which share of the time the device that all others are reached through is to be up.
+const OBJECTIVE: Ratio = Ratio(0.999);
+
 /// The devices as a configuration names them.
 pub(super) fn targets() -> Vec<Target> {
     let target = |&(name, address, group, parent, _): &(&str, &str, &str, &str, f64)| Target {
@@ -83,6 +86,7 @@ pub(super) fn targets() -> Vec<Target> {
             .filter(|parent| !parent.is_empty())
             .map(str::to_owned)
             .collect(),
+        slo: parent.is_empty().then_some(OBJECTIVE),
         ..Target::new(address.to_owned())
     };
     DEVICES.iter().map(target).collect()

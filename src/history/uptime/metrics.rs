@@ -75,6 +75,14 @@ pub(super) struct Figures {
 }
 
 impl Figures {
+    /// Nothing is computed yet.
+    pub(super) fn new(objectives: BTreeMap<SmolStr, f64>) -> Self {
+        Self {
+            objectives,
+            ..Self::default()
+        }
+    }
+
     /// Computes anew if that is due, or something changed.
     pub(super) fn refresh(&mut self, tracker: &Tracker, now: Now, has_changed: bool) {
         let age = self.at.map(|at| now.instant.saturating_duration_since(at));

@@ -13,6 +13,7 @@ mod book;
 mod course;
 mod entry;
 mod ledger;
+mod live;
 mod metrics;
 mod outage;
 pub mod report;
@@ -28,6 +29,7 @@ pub(super) use self::{
 };
 pub use self::{
     ledger::Ledger,
+    live::Live,
     metrics::WINDOWS,
     outage::{Outage, Record as OutageRecord},
     sums::Sums,
