@@ -175,7 +175,7 @@ impl Store {
         self.telemetry.of(stream).failures.fetch_add(1, Relaxed);
     }
 
-    /// Present values of [`super::METRICS`].
+    /// Present values of `METRICS`.
     #[must_use]
     pub fn families(&self) -> Vec<Family> {
         let mut families = self.telemetry.families(&self.reader.stats());

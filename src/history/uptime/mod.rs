@@ -7,7 +7,7 @@
 //!                                                └─> Ledger in memory ───> uptime of the usual windows
 //! ```
 //!
-//! All but [`Book`] is pure. Times are whole milliseconds since 1970 within this module.
+//! All but the book on disk is pure. Times are whole milliseconds since 1970 within this module.
 
 mod book;
 mod course;
