@@ -6,13 +6,11 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::{
     answer::{Answer, Exit},
     check_config::refusal,
     flags::Flags,
-    run,
+    progress, run,
 };
 use crate::{
     alerts,
@@ -122,7 +120,7 @@ fn make_up(config: &Config, sources: &Sources, request: &Request) -> Result<Arc<
         instance: request.instance.clone(),
     };
     let pages = wanted.map(|folder| Pages::new(folder, &labels)).transpose()?;
-    let bar = progress(demo.length());
+    let bar = progress::seconds(demo.length());
     let saved = demo.pass(config, request.step, pages, |seconds| bar.set_position(seconds))?;
     bar.finish_and_clear();
     if let Some(folder) = config.data_dir_in(&sources.env) {
@@ -142,13 +140,4 @@ fn keep(folder: &Path, saved: &alerts::Saved) -> Result<(), Error> {
     })?;
     let _lock = Lock::take(folder)?;
     Ok(alerts::Store::new(Arc::new(Os), folder).save(saved)?)
-}
-
-/// A bar on a terminal; nothing elsewhere.
-fn progress(seconds: u64) -> ProgressBar {
-    let bar = ProgressBar::new(seconds);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  time passes, {eta} left") {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -35,7 +35,7 @@ fn a_changed_devices_file_is_taken_in_and_a_bad_one_is_not() {
     )
     .unwrap();
     netkestrel.wait_for("the device that comes", |page| {
-        (devices(page) == ["comes", "own", "stays"]).then_some(())
+        (page.devices() == ["comes", "own", "stays"]).then_some(())
     });
     let after = outcomes(&netkestrel.page(), "stays").expect("it goes on");
     assert!(after >= before, "its counters go on: {before}, then {after}");
@@ -49,7 +49,7 @@ fn a_changed_devices_file_is_taken_in_and_a_bad_one_is_not() {
     netkestrel.wait_for("the refusal", |page| {
         page.value(SUCCESSFUL, "").filter(|value| *value < 0.5)
     });
-    assert_eq!(devices(&netkestrel.page()), ["comes", "own", "stays"]);
+    assert_eq!(netkestrel.page().devices(), ["comes", "own", "stays"]);
     let log = netkestrel.process.log().join("\n");
     for problem in [
         "devices.yaml:1:10: [0].name: `own` is the name of",
@@ -63,7 +63,7 @@ fn a_changed_devices_file_is_taken_in_and_a_bad_one_is_not() {
 
     setup.put("devices.yaml", &targets.to_string());
     netkestrel.wait_for("the list in Prometheus' format", |page| {
-        (devices(page) == ["127.0.0.4", "own"]).then_some(())
+        (page.devices() == ["127.0.0.4", "own"]).then_some(())
     });
     assert_eq!(netkestrel.page().value(SUCCESSFUL, ""), Some(1.0));
 }
@@ -84,24 +84,6 @@ fn without_its_devices_file_the_program_does_not_start() {
 fn outcomes(page: &Page, device: &str) -> Option<f64> {
     let labels = format!("device=\"{device}\"");
     page.value(REQUESTS, &labels)
-}
-
-/// Names of the devices, in order.
-fn devices(page: &Page) -> Vec<String> {
-    let name = |labels: &str| {
-        labels
-            .split("device=\"")
-            .nth(1)?
-            .split('"')
-            .next()
-            .map(str::to_owned)
-    };
-    let mut names: Vec<String> = page
-        .all("netkestrel_device_info")
-        .filter_map(|sample| name(&sample.labels))
-        .collect();
-    names.sort();
-    names
 }
 
 /// Names of the devices that Prometheus is told.

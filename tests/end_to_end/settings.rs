@@ -4,10 +4,7 @@
 
 use rustix::process::Signal;
 
-use super::support::{
-    exposition::Page,
-    netkestrel::{Place, Setup},
-};
+use super::support::netkestrel::{Place, Setup};
 
 const SUCCESSFUL: &str = "netkestrel_config_last_reload_successful";
 
@@ -15,12 +12,12 @@ const SUCCESSFUL: &str = "netkestrel_config_last_reload_successful";
 fn sighup_applies_a_good_file_and_keeps_the_old_one_otherwise() {
     let setup = Setup::new(Place::Here, &targets(&["first"]));
     let mut netkestrel = setup.start();
-    assert_eq!(devices(&netkestrel.page()), ["first"]);
+    assert_eq!(netkestrel.page().devices(), ["first"]);
 
     setup.configure(&targets(&["first", "second"]));
     netkestrel.process.signal(Signal::HUP);
     netkestrel.wait_for("the second device", |page| {
-        (devices(page) == ["first", "second"]).then_some(())
+        (page.devices() == ["first", "second"]).then_some(())
     });
     assert_eq!(netkestrel.page().value(SUCCESSFUL, ""), Some(1.0));
 
@@ -29,7 +26,7 @@ fn sighup_applies_a_good_file_and_keeps_the_old_one_otherwise() {
     netkestrel.wait_for("the failed reload", |page| {
         page.value(SUCCESSFUL, "").filter(|value| *value < 0.5)
     });
-    assert_eq!(devices(&netkestrel.page()), ["first", "second"]);
+    assert_eq!(netkestrel.page().devices(), ["first", "second"]);
     let log = netkestrel.process.log().join("\n");
     assert!(
         log.contains("surprise") && log.contains("often"),
@@ -39,7 +36,7 @@ fn sighup_applies_a_good_file_and_keeps_the_old_one_otherwise() {
     setup.configure(&targets(&["second"]));
     netkestrel.process.signal(Signal::HUP);
     netkestrel.wait_for("the end of the first device", |page| {
-        (devices(page) == ["second"]).then_some(())
+        (page.devices() == ["second"]).then_some(())
     });
     assert_eq!(netkestrel.page().value(SUCCESSFUL, ""), Some(1.0));
 }
@@ -51,24 +48,6 @@ fn targets(names: &[&str]) -> String {
         "collectors: {{devices: {{interval: 1s, targets: [{}]}}}}\n",
         list.join(", ")
     )
-}
-
-/// Names of the configured devices, in order.
-fn devices(page: &Page) -> Vec<String> {
-    let name = |labels: &str| {
-        labels
-            .split("device=\"")
-            .nth(1)?
-            .split('"')
-            .next()
-            .map(str::to_owned)
-    };
-    let mut names: Vec<String> = page
-        .all("netkestrel_device_info")
-        .filter_map(|sample| name(&sample.labels))
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]

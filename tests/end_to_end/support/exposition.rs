@@ -33,6 +33,24 @@ impl Page {
         self.samples.iter().filter(move |sample| sample.name == name)
     }
 
+    /// Names of the devices that are watched, in order.
+    pub(crate) fn devices(&self) -> Vec<String> {
+        let name = |labels: &str| {
+            labels
+                .split("device=\"")
+                .nth(1)?
+                .split('"')
+                .next()
+                .map(str::to_owned)
+        };
+        let mut names: Vec<String> = self
+            .all("netkestrel_device_info")
+            .filter_map(|sample| name(&sample.labels))
+            .collect();
+        names.sort();
+        names
+    }
+
     /// Value of the one sample of that name whose labels contain `label`, such as `device="nas"`.
     pub(crate) fn value(&self, name: &str, label: &str) -> Option<f64> {
         let mut found = self.all(name).filter(|sample| sample.labels.contains(label));
