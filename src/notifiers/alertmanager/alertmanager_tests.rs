@@ -23,8 +23,10 @@ enum Play {
     Strange,
     /// Takes alerts and never answers questions.
     Slow,
-    /// Refuses everything.
+    /// Fails at everything.
     Broken,
+    /// Takes no alert, for good.
+    Refuses,
 }
 
 /// A call the server got: its first line and its body.
@@ -55,6 +57,7 @@ impl Server {
                 }
                 let (status, body) = match (play, is_question) {
                     (Play::Broken, _) => ("500 Internal Server Error", ""),
+                    (Play::Refuses, false) => ("400 Bad Request", "bad labels"),
                     (Play::Slow, true) => {
                         held.push(stream);
                         continue;
@@ -164,15 +167,20 @@ impl Site {
         self.managers.suppressed(alerts.to_vec()).await.len()
     }
 
+    /// Questions that were not answered.
     fn failures(&self) -> f64 {
+        self.sum("netkestrel_alertmanager_query_failures_total")
+    }
+
+    fn sum(&self, metric: &str) -> f64 {
         let families = self.managers.metrics.families();
-        let family = families
-            .iter()
-            .find(|family| family.desc.name == "netkestrel_alertmanager_query_failures_total");
-        match family.map(|family| &family.points[0].value) {
-            Some(crate::sample::Value::Number(number)) => *number,
+        let family = families.iter().find(|family| family.desc.name == metric);
+        let points = &family.expect("a family of this name").points;
+        let numbers = points.iter().map(|point| match &point.value {
+            crate::sample::Value::Number(number) => *number,
             other => panic!("{other:?}"),
-        }
+        });
+        numbers.sum()
     }
 }
 
@@ -260,6 +268,19 @@ async fn without_an_answer_nothing_is_suppressed() {
         let took = now().instant - begun;
         assert!(took < PATIENCE * 2, "{play:?} took {took:?}");
         assert!((site.failures() - 1.0).abs() < 0.1, "{play:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_what_is_refused_for_good_has_failed() {
+    for (play, refused) in [(Play::Broken, false), (Play::Refuses, true)] {
+        let server = Server::start(play);
+        let site = Site::new(&[&server.url], 60);
+        site.fires(&[alert()]);
+        // Asked after the push.
+        site.asks(&[alert()]).await;
+        let failed = site.sum("netkestrel_notifications_failed_total");
+        assert_eq!(failed > 0.0, refused, "{play:?}: {failed}");
     }
 }
 

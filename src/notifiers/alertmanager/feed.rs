@@ -118,7 +118,9 @@ impl Feed {
                 self.metrics.delivered(INTEGRATION, took, after);
                 self.ledger.accepted(labels, now);
             }
-            Err(Failure::Transient { reason, .. } | Failure::Permanent { reason, .. }) => {
+            // Tried again until it is taken.
+            Err(Failure::Transient { .. }) => {}
+            Err(Failure::Permanent { reason, .. }) => {
                 self.metrics.failed(INTEGRATION, *reason);
             }
         }
