@@ -2,7 +2,7 @@
 
 use std::{
     fmt, fs,
-    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
+    io::{self, BufWriter, Read, Seek, Write},
     path::Path,
 };
 
@@ -18,6 +18,11 @@ pub trait Append: Send {
     fn write_at(&mut self, place: u64, bytes: &[u8]) -> io::Result<()>;
     /// Returns once all that was written survives a crash of the machine.
     fn sync(&mut self) -> io::Result<()>;
+    /// Writes all of `bytes` over others, from byte `place` on, and returns once they survive a crash of the machine.
+    fn write_over(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_at(place, bytes)?;
+        self.sync()
+    }
     /// Takes away all but the first `len` bytes.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 }
@@ -117,9 +122,27 @@ impl Append for fs::File {
         Ok(self.metadata()?.len())
     }
 
+    #[cfg(unix)]
     fn write_at(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
-        self.seek(SeekFrom::Start(place))?;
+        std::os::unix::fs::FileExt::write_all_at(self, bytes, place)
+    }
+
+    #[cfg(not(unix))]
+    fn write_at(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
+        self.seek(io::SeekFrom::Start(place))?;
         self.write_all(bytes)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn write_over(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
+        let done = write_through(self, place, bytes);
+        if done == bytes.len() {
+            return Ok(());
+        }
+        // Where that is not to be had, or a part is missing; an error that matters comes again.
+        let rest = bytes.get(done..).unwrap_or_default();
+        self.write_at(place + done as u64, rest)?;
+        self.sync()
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -129,6 +152,13 @@ impl Append for fs::File {
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.set_len(len)
     }
+}
+
+/// Writes and makes durable in one call, which costs less than two; gives how many bytes are both.
+#[cfg(target_os = "linux")]
+fn write_through(file: &fs::File, place: u64, bytes: &[u8]) -> usize {
+    use rustix::io::{ReadWriteFlags, pwritev2};
+    pwritev2(file, &[io::IoSlice::new(bytes)], place, ReadWriteFlags::DSYNC).unwrap_or(0)
 }
 
 /// Makes names in the folder of `path` durable.

@@ -141,8 +141,7 @@ impl Log {
         let (len, written) = (self.len, bytes.len());
         let wanted = written as u64;
         if wanted <= self.ahead {
-            file.write_at(len, bytes)?;
-            file.sync()?;
+            file.write_over(len, bytes)?;
             self.ahead -= wanted;
             return Ok(());
         }
