@@ -141,8 +141,10 @@ struct TextPage<'a>(&'a mut String);
 
 impl fmt::Write for TextPage<'_> {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        // Asked of every part of a page, so the rarest condition comes first.
-        let is_bound = self.0.ends_with("{le=\"") && part.starts_with(|c: char| c.is_ascii_digit());
+        // Asked of every part of a page, so the cheapest condition comes first.
+        let is_bound = part.as_bytes().first().is_some_and(u8::is_ascii_digit)
+            && self.0.as_bytes().last() == Some(&b'"')
+            && self.0.ends_with("{le=\"");
         match is_bound.then(|| go_float(part)).flatten() {
             Some(bound) => self.0.push_str(&bound),
             None => self.0.push_str(part),
@@ -153,6 +155,11 @@ impl fmt::Write for TextPage<'_> {
 
 /// A number in scientific notation, if Go's shortest `%g` would use it: exponent below -4 or from 6 on.
 fn go_float(text: &str) -> Option<String> {
+    // Most bounds are told by their digits.
+    let whole = text.find('.').unwrap_or(text.len());
+    if whole <= 6 && !text.starts_with("0.0000") && !text.contains('e') {
+        return None;
+    }
     let value: f64 = text.parse().ok().filter(|v: &f64| v.is_finite() && *v != 0.0)?;
     let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e')?;

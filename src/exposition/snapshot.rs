@@ -29,7 +29,7 @@ impl Snapshot {
     /// Orders and cleans what was gathered. Families of the same description are joined, in the order given.
     #[must_use]
     pub fn new(mut gathered: Vec<Family>) -> Self {
-        gathered.sort_by_key(|family| stem(family.desc));
+        gathered.sort_by_cached_key(|family| stem(family.desc));
         let mut omitted = Omitted::default();
         let mut families: Vec<Family> = Vec::with_capacity(gathered.len());
         for family in gathered {
