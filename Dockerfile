@@ -33,9 +33,13 @@ COPY Cargo.toml Cargo.lock build.rs ./
 COPY src src
 ARG TARGETARCH
 ARG REVISION=unknown
+# `thin` with more units builds in half the time a program that takes a little more memory.
+ARG LTO=fat
+ARG CODEGEN_UNITS=1
 RUN --mount=type=cache,id=netkestrel-crates,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=netkestrel-target,target=/build/target,sharing=locked \
     export CARGO_HOME=/usr/local/cargo CARGO_TARGET_DIR=/build/target/${TARGETARCH:-native} NETKESTREL_REVISION="$REVISION" \
+        CARGO_PROFILE_RELEASE_LTO="$LTO" CARGO_PROFILE_RELEASE_CODEGEN_UNITS="$CODEGEN_UNITS" \
     && touch build.rs src/lib.rs src/main.rs \
     && cargo build --locked --release --bin netkestrel \
     && install -m 0755 "$CARGO_TARGET_DIR/release/netkestrel" /image/usr/bin/netkestrel

@@ -50,7 +50,8 @@ impl Stack {
     pub(crate) fn new(mails: &Path) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let mut replaced =
-            "images by local ones of Debian's packages, Mailpit by aiosmtpd; Grafana is left out".to_owned();
+            "images by local ones of Debian's packages, Mailpit by aiosmtpd, the long link of the image by a \
+             quick one; Grafana is left out".to_owned();
         let mut prometheus = String::new();
         if !knows_the_key() {
             let shipped = without_the_key(&folder.path().join("prometheus"));
@@ -61,7 +62,7 @@ impl Stack {
             replaced.push_str("; `scrape_native_histograms` of prometheus.yml by a flag");
         }
         let instead = format!(
-            "services:\n  netkestrel:\n    build: {{network: host}}\n  grafana:\n    profiles: [left-out]\n  \
+            "services:\n  netkestrel:\n    build: {{network: host, args: {{LTO: thin, CODEGEN_UNITS: 16}}}}\n  grafana:\n    profiles: [left-out]\n  \
              prometheus:\n    image: {SERVERS}\n{prometheus}  alertmanager:\n    image: {SERVERS}\n  \
              mailpit:\n    image: {SERVERS}\n    \
              entrypoint: [/bin/sh, -c, 'exec python3 /stack/catcher.py $${{MP_SMTP_BIND_ADDR#*:}} $${{MP_UI_BIND_ADDR#*:}} /mails']\n    \
