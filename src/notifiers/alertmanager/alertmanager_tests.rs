@@ -178,7 +178,7 @@ impl Site {
         let points = &family.expect("a family of this name").points;
         let numbers = points.iter().map(|point| match &point.value {
             crate::sample::Value::Number(number) => *number,
-            other => panic!("{other:?}"),
+            crate::sample::Value::Histogram(_) => panic!("{metric} is a histogram"),
         });
         numbers.sum()
     }
