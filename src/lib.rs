@@ -28,6 +28,7 @@ pub mod history;
 pub mod logging;
 pub mod notifiers;
 pub mod rules;
+pub mod trend;
 pub mod web;
 
 pub mod app;

@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("exposition", &[]),
     ("history", &[]),
     ("anomaly", &[]),
+    ("trend", &[]),
     ("rules", &[]),
     ("alerts", &["rules"]),
     ("notifiers", &["alerts", "rules"]),
