@@ -313,6 +313,36 @@ fn statistics_and_analysis_have_a_form_for_people_and_one_for_programs() {
 }
 
 #[test]
+fn analysis_tells_when_a_disk_will_be_full() {
+    let set = Set::new();
+    // A percent a day for 18 days and 18 hours, with a wobble.
+    let records: Vec<Value> = (0_u32..9000)
+        .map(|index| {
+            let disk = 70.0 + f64::from(index) / 480.0 + 0.2 * f64::from(index % 7) / 7.0;
+            json!({
+                "timestamp": local(BEGIN + i64::from(index) * 180),
+                "cpu_percent": 10.0, "memory_percent": 40.0, "disk_percent": disk,
+            })
+        })
+        .collect();
+    set.write("system_data.json", &records);
+    assert!(set.import().status.success());
+    let end = (BEGIN + 9000 * 180).to_string();
+    let analyze = ["analyze", "--from", &BEGIN.to_string(), "--to", &end];
+    let table = text(&set.run(&analyze).stdout);
+    assert!(table.contains("full in"), "{table}");
+    let analysis = set.run(&[&analyze[..], &["--format", "json"]].concat());
+    let analysis: Value = serde_json::from_slice(&analysis.stdout).unwrap();
+    let days = |name: &str| analysis["filesystems"][0][name].as_f64().unwrap() / 86_400.0;
+    let bounds = ["full_seconds_earliest", "full_seconds", "full_seconds_latest"].map(days);
+    assert!(bounds.is_sorted(), "{bounds:?}");
+    assert!(
+        bounds.iter().all(|bound| (bound - 11.2).abs() < 0.3),
+        "{bounds:?}"
+    );
+}
+
+#[test]
 fn every_signal_is_exported_under_a_name_of_its_own_that_no_histogram_has() {
     let signals = collectors::signals();
     let names = signals

@@ -11,6 +11,7 @@
 mod backstage;
 mod desk;
 mod devices_file;
+mod forecast;
 mod gather;
 mod greeting;
 mod keep;
@@ -38,10 +39,12 @@ use tracing::{info, warn};
 
 pub(crate) use self::{
     backstage::resumed,
+    forecast::{Full, filesystems},
     recorder::{hold, objectives},
 };
 use self::{
     backstage::{Backstage, data_folder},
+    forecast::Forecaster,
     gather::{Gatherer, OwnFamilies},
     pipeline::Inputs,
     reload::Reloader,
@@ -104,6 +107,7 @@ pub fn catalogue() -> Vec<&'static Desc> {
         process::METRICS,
         reload::METRICS,
         schedule::METRICS,
+        forecast::METRICS,
     ] {
         all.extend_from_slice(stage);
     }
@@ -144,6 +148,8 @@ struct App {
     backstage: Backstage,
     news: mpsc::Receiver<Batch>,
     mishaps: Arc<Mishaps>,
+    /// Without a history there are no forecasts.
+    forecaster: Option<Forecaster>,
     clock: Clock,
 }
 
@@ -184,6 +190,11 @@ impl App {
         let mut own = own_families(started, log, &reloader, &mishaps, &telemetry);
         own.push(Box::new(move || heralds.families()));
         own.extend(backstage.families());
+        let forecaster = backstage
+            .reader
+            .clone()
+            .map(|reader| Forecaster::new(reader, clock));
+        own.extend(forecaster.as_ref().map(Forecaster::families));
         let stages = web::Stages {
             gather: Arc::new(Gatherer {
                 clock,
@@ -219,6 +230,7 @@ impl App {
             backstage,
             news,
             mishaps,
+            forecaster,
             clock,
         })
     }
@@ -245,6 +257,9 @@ impl App {
                 Schedule::intervals,
             ));
             tasks.spawn(keep_alive(Arc::clone(mishaps), schedule, Schedule::background));
+        }
+        if let Some(forecaster) = self.forecaster {
+            tasks.spawn(forecaster.run(batches.clone(), stopping.clone()));
         }
         drop(batches);
         let backstage = self.backstage;

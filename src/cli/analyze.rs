@@ -13,10 +13,11 @@ use super::{
     times::{Range, Times},
 };
 use crate::{
-    app::{chain, hold},
+    app::{Full, chain, filesystems, hold},
     clock::Clock,
     figures::{self, Unit},
     history::{self, Analysis, Analyzer, Availability, Reader, Stream, Window, uptime::Standing},
+    trend::Forecast,
 };
 
 /// Hours of the day that are shown to people.
@@ -65,15 +66,17 @@ pub(super) fn answer(flags: &Flags, request: &Request, form: Form) -> Answer {
     };
     match (analyze(&place, window), form) {
         (Err(error), _) => Answer::failure(Exit::WorldsFault, format_args!("failed to {}", chain(&error))),
-        (Ok(analysis), Form::Text) => Answer::fine(text(&analysis, &place.zone())),
-        (Ok(analysis), Form::Json) => {
-            let value = serde_json::to_value(&analysis).unwrap_or_default();
+        (Ok((analysis, fulls)), Form::Text) => Answer::fine(text(&analysis, &fulls, &place.zone())),
+        (Ok((analysis, fulls)), Form::Json) => {
+            let mut value = serde_json::to_value(&analysis).unwrap_or_default();
+            value["filesystems"] = fulls.iter().map(as_json).collect();
             Answer::fine(format!("{value:#}\n"))
         }
     }
 }
 
-fn analyze(place: &Place, window: Window) -> Result<Analysis, Error> {
+/// What was, and what is to be expected at the end of it.
+fn analyze(place: &Place, window: Window) -> Result<(Analysis, Vec<Full>), Error> {
     let range = Range {
         from: Some(window.from),
         to: Some(window.to),
@@ -90,7 +93,7 @@ fn analyze(place: &Place, window: Window) -> Result<Analysis, Error> {
     }
     let mut analysis = analyzer.finish();
     from_transitions(&mut analysis, place, &reader)?;
-    Ok(analysis)
+    Ok((analysis, filesystems(&reader, window.to)?))
 }
 
 /// Availability as the log of transitions has it, which is exact, unless the records know of more time: they may have
@@ -121,12 +124,13 @@ fn from_transitions(analysis: &mut Analysis, place: &Place, reader: &Reader) -> 
     Ok(())
 }
 
-fn text(analysis: &Analysis, zone: &TimeZone) -> String {
+fn text(analysis: &Analysis, fulls: &[Full], zone: &TimeZone) -> String {
     let local = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
     let Window { from, to } = analysis.window;
     let mut text = format!("From {} to {}\n", local(from), local(to));
     let parts = [
         ("Signals", signals(analysis, &local)),
+        ("Forecast", forecasts(fulls)),
         ("Availability", availability(analysis)),
         ("Busiest hours of the day", hours(analysis)),
         ("Alerts", alerts(analysis)),
@@ -169,6 +173,48 @@ fn signals(analysis: &Analysis, local: &impl Fn(Timestamp) -> String) -> Option<
         ("at", Side::Left),
     ];
     filled(columns, &rows.collect::<Vec<_>>())
+}
+
+fn forecasts(fulls: &[Full]) -> Option<String> {
+    let rows = fulls.iter().map(|full| {
+        let [earliest, likely, latest] = match full.forecast {
+            Forecast::Never => ["", "not in sight", ""].map(str::to_owned),
+            Forecast::Reached => ["now"; 3].map(str::to_owned),
+            Forecast::In {
+                earliest,
+                likely,
+                latest,
+            } => {
+                let latest = latest.map_or_else(|| "never".to_owned(), figures::since);
+                [figures::since(earliest), figures::since(likely), latest]
+            }
+        };
+        [printable(&full.mount), likely, earliest, latest]
+    });
+    let columns = [
+        ("filesystem", Side::Left),
+        ("full in", Side::Right),
+        ("hardly before", Side::Right),
+        ("hardly after", Side::Right),
+    ];
+    filled(columns, &rows.collect::<Vec<_>>())
+}
+
+/// `null` stands for never.
+fn as_json(full: &Full) -> serde_json::Value {
+    let [earliest, likely, latest] = match full.forecast {
+        Forecast::Never => [None; 3],
+        Forecast::Reached => [Some(0.0); 3],
+        Forecast::In {
+            earliest,
+            likely,
+            latest,
+        } => [Some(earliest), Some(likely), latest].map(|time| time.map(|time| time.as_secs_f64().round())),
+    };
+    serde_json::json!({
+        "mountpoint": full.mount, "full_seconds": likely,
+        "full_seconds_earliest": earliest, "full_seconds_latest": latest,
+    })
 }
 
 fn availability(analysis: &Analysis) -> Option<String> {

@@ -10,6 +10,8 @@ use super::{
 use crate::units::HumanDuration;
 
 const MBIT: f64 = 1_000_000.0 / 8.0;
+/// In seconds.
+const DAY: f64 = 86_400.0;
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// The built-in rules, in the order in which they are listed.
@@ -44,6 +46,17 @@ fn host() -> Vec<Rule> {
                 "Some folder holds very many small files (`du --inodes -x`): sessions, caches, mail queues. \
                  Without free inodes no file can be made, however much space is left.",
             ),
+        Rule {
+            when: Direction::Below,
+            levels: Levels::new(&[(Medium, DAY), (High, DAY / 3.0), (Critical, DAY / 12.0)]),
+            clear: Some(2.0 * DAY),
+            ..Rule::new("disk_fills", "filesystem_full_seconds")
+        }
+        .lasting(30 * MINUTE)
+        .advising(
+            "See what grows (`du -xh --max-depth=1`, twice with some minutes between): a log of a program in \
+             trouble, a backup, a download. Stop it, or make room before it is full.",
+        ),
     ]
 }
 

@@ -125,6 +125,12 @@ impl Told<'_> {
                 self.gauge("filesystem_files", "mountpoint", million),
                 self.gauge("filesystem_files_free", "mountpoint", share_free),
             ],
+            "filesystem_full_seconds" => {
+                let Series { name, values } =
+                    self.gauge("filesystem_full_seconds", "mountpoint", |value| value);
+                let name = name.replace('}', ", bound=\"likely\"}");
+                vec![Series { name, values }]
+            }
             "network_total_bytes_per_second" => {
                 let name = |metric| {
                     format!(
@@ -170,7 +176,7 @@ impl Told<'_> {
     fn existence(&self, signal: &str) -> impl Iterator<Item = Series> {
         let name = match signal {
             "device_up" | "ping_loss_ratio" | "ping_rtt_seconds" => Some(("device_status", "device")),
-            "filesystem_usage_ratio" | "filesystem_inodes_usage_ratio" => {
+            "filesystem_usage_ratio" | "filesystem_inodes_usage_ratio" | "filesystem_full_seconds" => {
                 Some(("filesystem_readonly", "mountpoint"))
             }
             _ => None,

@@ -32,6 +32,13 @@ pub(super) const INODES_SIGNAL: Signal = Signal {
     subject: SubjectKind::Mount,
     help: "Share of the inodes of a writable filesystem in use, 0 to 1.",
 };
+/// Not read of the system: whoever remembers how filesystems filled tells it.
+pub(super) const FULL_SIGNAL: Signal = Signal {
+    name: "filesystem_full_seconds",
+    title: "time until full",
+    subject: SubjectKind::Mount,
+    help: "Time until a writable filesystem is full, as it filled over the last weeks, or over the last hours where it never filled like that before; a year stands for more and for never.",
+};
 
 const fn gauge(name: &'static str, help: &'static str) -> Desc {
     Desc {

@@ -81,6 +81,7 @@ pub const SIGNALS: &[&Signal] = &[
     &load::PER_CORE_SIGNAL,
     &filesystems::USAGE_SIGNAL,
     &filesystems::INODES_SIGNAL,
+    &filesystems::FULL_SIGNAL,
     &disks::READ_SIGNAL,
     &disks::WRITTEN_SIGNAL,
     &disks::IO_TIME_SIGNAL,

@@ -93,6 +93,7 @@ fn of_host(signal: &str, window: HumanDuration) -> Option<String> {
              unless netkestrel_filesystem_readonly == 1"
                 .to_owned()
         }
+        "filesystem_full_seconds" => "netkestrel_filesystem_full_seconds{bound=\"likely\"}".to_owned(),
         "disk_read_bytes_per_second" => of("disk_read_bytes_total"),
         "disk_written_bytes_per_second" => of("disk_written_bytes_total"),
         "disk_io_time_ratio" => of("disk_io_time_seconds_total"),
