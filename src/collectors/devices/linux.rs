@@ -98,7 +98,7 @@ impl KernelTimed {
         let version = IcmpVersion::of(order.to.ip());
         self.sequence = self.sequence.wrapping_add(1);
         let (_, sockets) = &mut self.sockets[usize::from(version == IcmpVersion::V6)];
-        let (socket, ident) = sockets.ready(&self.runtime, order.afresh, now)?;
+        let (socket, ident) = sockets.ready(&self.runtime, order, now)?;
         let flight = Flight {
             ident,
             sequence: self.sequence,

@@ -15,7 +15,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::{
     linux::KernelTimed,
     live_tests::{DEADLINE, Net, config, no_such_name, skipped, until, value, watch_with},
-    probe::{DeviceId, Event, Method, Order, Outcome, ProbeId, Standing, What},
+    probe::{DeviceId, Event, IcmpVersion, Method, Order, Outcome, ProbeId, Standing, What},
+    sockets::Sockets,
     *,
 };
 
@@ -345,6 +346,52 @@ fn over_one_version_a_device_may_be_down_alone() {
     });
 }
 
+fn order(number: u64, afresh: bool) -> Order {
+    Order {
+        id: ProbeId {
+            device: DeviceId(1),
+            number,
+        },
+        to: SocketAddr::from(([10, 77, 0, 2], 0)),
+        method: Method::Echo,
+        timeout: Duration::from_secs(5),
+        standing: Standing::Clear,
+        afresh,
+        options: None,
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
+#[test]
+fn a_former_socket_is_kept_for_late_answers_and_then_closed() {
+    let test = "a_former_socket_is_kept_for_late_answers_and_then_closed";
+    for_each_kind_of_socket(test, "kept", |net, kind| {
+        net.inside(|| {
+            let runtime = runtime();
+            let start = Instant::now();
+            let at = |seconds| start + Duration::from_secs(seconds);
+            let mut sockets = Sockets::new(IcmpVersion::V4, random(), 9, start);
+            let ready = |sockets: &mut Sockets, seconds| {
+                let found = sockets.ready(runtime.handle(), &order(0, false), at(seconds));
+                found.expect("a socket").1
+            };
+            let first = ready(&mut sockets, 0);
+            assert_eq!(ready(&mut sockets, 599), first);
+            assert_ne!(ready(&mut sockets, 600), first);
+            // A raw socket takes any identifier.
+            let both = if kind == "raw" { 1 } else { 2 };
+            for (seconds, count) in [(600, both), (609, both), (610, 1)] {
+                sockets.retire(at(seconds));
+                assert_eq!(sockets.all().count(), count, "{kind}, {seconds} s");
+            }
+        });
+    });
+}
+
 /// The answer to the first request is read only after the identifier was replaced.
 #[test]
 fn a_new_identifier_loses_no_answer() {
@@ -352,26 +399,11 @@ fn a_new_identifier_loses_no_answer() {
     for_each_kind_of_socket(test, "ident", |net, kind| {
         let ear = Ear::new(net);
         net.inside(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
+            let runtime = runtime();
             let table = Table::new(&config(&[]), Clock::System.now());
             let shared = Arc::new(Shared::new(table, names, News::default()));
             let identity = packet::Identity { token: random() };
             let mut prober = KernelTimed::new(shared, runtime.handle().clone(), identity, 9);
-            let order = |number, afresh| Order {
-                id: ProbeId {
-                    device: DeviceId(1),
-                    number,
-                },
-                to: SocketAddr::from(([10, 77, 0, 2], 0)),
-                method: Method::Echo,
-                timeout: Duration::from_secs(5),
-                standing: Standing::Clear,
-                afresh,
-                options: None,
-            };
             let start = Instant::now();
             let steps = [(0, false), (29, true), (31, false), (31, true), (62, true)];
             for (number, (after, afresh)) in (0..).zip(steps) {

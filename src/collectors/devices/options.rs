@@ -210,6 +210,7 @@ impl Interface {
         Some(Self { name, length })
     }
 
+    #[cfg(any(target_os = "linux", test))]
     pub(super) fn as_str(&self) -> &str {
         let name = self.name.get(..self.length.into()).unwrap_or_default();
         std::str::from_utf8(name).unwrap_or_default()

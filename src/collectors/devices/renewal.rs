@@ -12,9 +12,6 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// One that a device keeps silent under serves this long: each new one is a new state for every device, and a state
 /// is kept for about this time.
 const SHORTEST: Duration = Duration::from_secs(30);
-/// The socket of a former identifier is kept for late replies: longer than the longest timeout.
-#[cfg(target_os = "linux")]
-pub(super) const KEPT: Duration = Duration::from_secs(90);
 
 /// Whether the identifier in use since `since` is to be replaced for a request at `now`, which is for a device that
 /// left something unanswered if it is to be asked `afresh`.

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tracing::{debug, info, warn};
 
 use super::{
-    probe::{IcmpVersion, Unsent, UnsentReason},
+    probe::{IcmpVersion, Order, Unsent, UnsentReason},
     renewal,
 };
 use crate::sys::ping_socket::{Access, PingSocket, Version};
@@ -29,6 +29,8 @@ pub(super) struct Sockets {
     present: Option<PingSocket>,
     /// Each with the time until which it is kept.
     former: Vec<(PingSocket, Instant)>,
+    /// The longest time that an answer was awaited.
+    longest: Duration,
     /// What those dropped that are closed.
     dropped: u64,
     refused: Option<Refused>,
@@ -53,22 +55,24 @@ impl Sockets {
             since: now,
             present: None,
             former: Vec::new(),
+            longest: Duration::ZERO,
             dropped: 0,
             refused: None,
         }
     }
 
-    /// What a request is to be sent by, and its identifier. The identifier is replaced first if it is time, also in
-    /// view of whether a device is to be asked `afresh`.
+    /// What an order is to be carried out by at `now`, and its identifier. The identifier is replaced first if it is
+    /// time, also in view of whether the device is to be asked afresh.
     pub(super) fn ready(
         &mut self,
         runtime: &Handle,
-        afresh: bool,
+        order: &Order,
         now: Instant,
     ) -> Result<(&mut PingSocket, u16), Unsent> {
+        self.longest = self.longest.max(order.timeout);
         if self.present.is_none() {
             self.open_first(runtime, now)?;
-        } else if renewal::is_due(self.since, afresh, now) {
+        } else if renewal::is_due(self.since, order.afresh, now) {
             self.renew(runtime, now);
         }
         let ident = self.ident;
@@ -91,7 +95,8 @@ impl Sockets {
 
     /// Closes former sockets that no answer is awaited on any more.
     pub(super) fn retire(&mut self, now: Instant) {
-        for (socket, _) in self.former.extract_if(.., |(_, until)| *until <= now) {
+        let is_over = |(_, until): &mut (PingSocket, Instant)| *until <= now;
+        for (socket, _) in self.former.extract_if(.., is_over) {
             self.dropped += u64::from(socket.dropped());
         }
     }
@@ -136,8 +141,9 @@ impl Sockets {
         match self.open(runtime) {
             Ok(socket) => {
                 let former = self.present.replace(socket);
-                self.former
-                    .extend(former.map(|socket| (socket, now + renewal::KEPT)));
+                // Late answers are counted for as long again as they were awaited.
+                let until = now + self.longest * 2;
+                self.former.extend(former.map(|socket| (socket, until)));
             }
             Err(error) => {
                 debug!(version = ?self.version, %error, "no new socket for pings; the old one stays");
