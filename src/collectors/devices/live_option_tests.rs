@@ -242,16 +242,6 @@ fn a_way_too_narrow_is_told_with_what_fits() {
             target("fd00:78::9", whole(1_400)),
             target("10.77.0.2", whole(2_000)),
             target("fd00:77::2", whole(2_000)),
-            Target {
-                name: "in pieces".to_owned(),
-                ..target(
-                    "10.77.0.2",
-                    Ping {
-                        size: 2_000,
-                        ..Ping::default()
-                    },
-                )
-            },
         ];
         let rows = [
             (
@@ -280,7 +270,45 @@ fn a_way_too_narrow_is_told_with_what_fits() {
                 let is_so = |view: &DeviceView| view.status == status && view.reason == reason;
                 until(collector, name, is_so).await;
             }
-            until(collector, "in pieces", |view| view.status == Status::Up).await;
+        });
+    });
+}
+
+#[test]
+fn requests_of_every_size_are_answered() {
+    let test = "requests_of_every_size_are_answered";
+    for_each_kind_of_socket(test, "size", |net, _| {
+        let asked = |(address, size): (&str, u16)| Target {
+            name: format!("{size} bytes to {address}"),
+            ..target(
+                address,
+                Ping {
+                    size,
+                    ..Ping::default()
+                },
+            )
+        };
+        let addresses = ["10.77.0.2", "fd00:77::2"];
+        // The fourth is larger than the interface takes, so it leaves in pieces.
+        let sizes = [32, 33, 57, 2_000, 65_507];
+        let targets = addresses
+            .iter()
+            .flat_map(|address| sizes.map(|size| (*address, size)));
+        let mut targets: Vec<Target> = targets.map(asked).collect();
+        // The socket that it shares with the others is told not to take it apart, and then to do so again.
+        targets.push(target(
+            "10.77.0.2",
+            Ping {
+                dont_fragment: true,
+                ..Ping::default()
+            },
+        ));
+        watch(net, targets.clone(), async |collector| {
+            for target in &targets {
+                let name = target.display_name();
+                let view = until(collector, name, |view| view.status == Status::Up).await;
+                assert!(view.last_rtt.is_some_and(|time| time > Duration::ZERO), "{name}");
+            }
         });
     });
 }
