@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use netkestrel::{
-    collectors::devices::{Check, Target},
+    collectors::devices::{Check, Ip, Target},
     config::{self, Config, Error, Sources},
 };
 
@@ -96,6 +96,25 @@ fn targets_of_prometheus_become_devices() {
             row("ssh", "ssh.lan", "", "", Check::Tcp, Some(22)),
         ]
     );
+}
+
+#[test]
+fn targets_of_prometheus_may_name_their_ip_version() {
+    let folder = Folder::with(
+        r#"[{"targets": ["nas.lan"], "labels": {"__meta_netkestrel_ip": "both", "ip": "192.0.2.7"}},
+            {"targets": ["web.lan"], "labels": {"ip": "192.0.2.8"}}]"#,
+    );
+    let config = folder.load().expect("is fine");
+    let devices: Vec<_> = config
+        .collectors
+        .devices
+        .devices()
+        .map(|target| target.ip)
+        .collect();
+    assert_eq!(devices, [Ip::Auto, Ip::Both, Ip::Auto]);
+    let watched = config.collectors.devices.watched();
+    let names: Vec<_> = watched.map(|target| target.display_name().to_owned()).collect();
+    assert_eq!(names, ["own", "nas.lan (IPv4)", "nas.lan (IPv6)", "web.lan"]);
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Correspondence {
     }
 
     fn identity(&self, config: &Config) -> Identity {
-        let targets = config.collectors.devices.devices();
+        let targets = config.collectors.devices.watched();
         let places = targets.map(|target| {
             let place = Place {
                 group: target.group.clone(),

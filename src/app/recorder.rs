@@ -45,10 +45,12 @@ pub(crate) fn hold(config: &Config) -> Hold {
 
 /// For which share of the known time devices are to be up, of those that have such an objective.
 pub(crate) fn objectives(config: &Config) -> BTreeMap<SmolStr, f64> {
-    let targets = config.collectors.devices.devices();
-    targets
-        .filter_map(|target| Some((target.display_name().into(), target.slo?.0)))
-        .collect()
+    let mut objectives = BTreeMap::new();
+    for target in config.collectors.devices.devices() {
+        let Some(slo) = target.slo else { continue };
+        objectives.extend(target.watched_names().map(|name| (name.into(), slo.0)));
+    }
+    objectives
 }
 
 /// Takes what is to be remembered. Without a data folder nothing is.

@@ -11,7 +11,7 @@ use crate::{
     clock::{Clock, Now},
     collectors::{
         self, Guarded,
-        devices::{Check, Status, Target},
+        devices::{Check, Ip, Status, Target},
     },
     config::Config,
     sample::{Batch, Health, Missing, Observed},
@@ -121,6 +121,12 @@ fn known(target: &Target) -> KnownDevice {
         parents: target.parents.iter().map(SmolStr::from).collect(),
         check: SmolStr::new_static(check(target.check)),
         port: target.port,
+        ip: SmolStr::new_static(match target.ip {
+            Ip::Auto => "",
+            Ip::V4 => "4",
+            Ip::V6 => "6",
+            Ip::Both => "both",
+        }),
     }
 }
 

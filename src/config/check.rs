@@ -14,7 +14,7 @@ use super::{
     shape::{Keys, Kind, Shape, listed},
     tree::{Entry, Fault, Node, Origin, Value, join},
 };
-use crate::{problem::nearest, units::HumanDuration};
+use crate::{collectors::devices::Dscp, problem::nearest, units::HumanDuration};
 
 /// What a tree came to.
 pub(super) struct Checked {
@@ -238,6 +238,7 @@ pub(super) fn scalar_of(value: &Value, kind: &Kind<'_>) -> Option<Json> {
                 .ok()
                 .map(|_| Json::String(text.clone()));
         }
+        Kind::Dscp => return Dscp::parse(text.trim()).map(|dscp| Json::String(dscp.to_string())),
         Kind::Choice(words) => return words.contains(&text.as_str()).then(|| Json::String(text.clone())),
         Kind::Whole { min, max } => return whole(&resolved, *min, *max),
         Kind::Number { min, max } => resolved

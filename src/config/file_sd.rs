@@ -49,6 +49,7 @@ struct Translation<'g, 'f> {
     parents: Option<&'g Node>,
     check: Option<&'g Node>,
     port: Option<&'g Node>,
+    ip: Option<&'g Node>,
     faults: &'f mut Vec<Fault>,
 }
 
@@ -65,6 +66,7 @@ impl<'g, 'f> Translation<'g, 'f> {
             parents: None,
             check: None,
             port: None,
+            ip: None,
             faults,
         };
         match &node.value {
@@ -107,6 +109,8 @@ impl<'g, 'f> Translation<'g, 'f> {
             (!found.is_null() && text_of(found) != Some("")).then_some(found)
         };
         (self.name, self.group) = (label("name"), label("group"));
+        // By this name alone: labels `ip` that hold an address are common.
+        self.ip = label(&format!("{PREFIX}ip"));
         (self.parents, self.check, self.port) = (label("parents"), label("check"), label("port"));
         if let Some(name) = self.name.filter(|_| self.targets.len() > 1) {
             let message = format!(
@@ -173,7 +177,12 @@ impl<'g, 'f> Translation<'g, 'f> {
                 Node::new(Value::Plain(text.to_owned()), origin.clone()),
             ));
         }
-        let labels = [("name", self.name), ("group", self.group), ("check", self.check)];
+        let labels = [
+            ("name", self.name),
+            ("group", self.group),
+            ("check", self.check),
+            ("ip", self.ip),
+        ];
         let given = labels.into_iter().filter_map(|(key, node)| Some((key, node?)));
         entries.extend(given.map(|(key, node)| entry(key, as_text(node))));
         entries.extend(self.parents.map(|node| entry("parents", as_list(node))));

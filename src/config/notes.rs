@@ -9,6 +9,7 @@ impl Config {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let devices = self.collectors.devices.names();
+        let devices: Vec<&str> = devices.iter().map(AsRef::as_ref).collect();
         let mut notes = self.rules.notes(&collectors::signals(), &devices);
         notes.extend(self.notifiers.notes());
         notes

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::units::DURATION_FORMAT;
+use crate::{collectors::devices::DSCP_FORMAT, units::DURATION_FORMAT};
 
 /// A schema and the definitions it refers to.
 #[derive(Clone, Copy)]
@@ -21,6 +21,7 @@ pub(super) enum Kind<'s> {
         is_secret: bool,
     },
     Duration,
+    Dscp,
     Choice(Vec<&'s str>),
     Whole {
         min: Option<i64>,
@@ -82,6 +83,7 @@ impl<'s> Shape<'s> {
         match types(schema).into_iter().find(|name| *name != "null") {
             Some("boolean") => Kind::Switch,
             Some("string") if text(schema, "format") == Some(DURATION_FORMAT) => Kind::Duration,
+            Some("string") if text(schema, "format") == Some(DSCP_FORMAT) => Kind::Dscp,
             Some("string") => Kind::Text {
                 is_secret: schema.get("writeOnly").and_then(Value::as_bool) == Some(true),
             },
@@ -177,6 +179,7 @@ impl fmt::Display for Kind<'_> {
             Self::Switch => f.write_str("`true` or `false`"),
             Self::Text { .. } => f.write_str("text"),
             Self::Duration => f.write_str("a duration, such as `30s`, `5m` or `24h`"),
+            Self::Dscp => f.write_str("a class of service from 0 to 63, or its name, such as `EF` or `AF41`"),
             Self::Choice(words) => f.write_str(&listed(words)),
             Self::Whole { min, max } => range(f, "a whole number", min.as_ref(), max.as_ref()),
             Self::Number { min, max } => range(f, "a number", min.as_ref(), max.as_ref()),
@@ -234,7 +237,8 @@ fn choices(schema: &Value) -> Option<Vec<&str>> {
     if let Some(words) = schema.get("enum").and_then(Value::as_array) {
         return words
             .iter()
-            .filter(|word| !word.is_null())
+            // A word that looks like a number is listed as both.
+            .filter(|word| !word.is_null() && !word.is_number())
             .map(Value::as_str)
             .collect();
     }

@@ -23,6 +23,8 @@ pub(crate) struct ExtendedError {
     pub(crate) kind: u8,
     /// ICMP code, when the origin is ICMP.
     pub(crate) code: u8,
+    /// Bytes that fit, when a packet was too big.
+    pub(crate) info: u32,
     /// Who sent the ICMP error.
     pub(crate) offender: Option<IpAddr>,
 }
@@ -92,7 +94,7 @@ fn parse_stamp(data: &[u8]) -> Option<i64> {
 }
 
 fn parse_error(data: &[u8]) -> Option<ExtendedError> {
-    let &[_, _, _, _, origin, kind, code] = data.first_chunk::<7>()?;
+    let &[_, _, _, _, origin, kind, code, _, info @ ..] = data.first_chunk::<12>()?;
     Some(ExtendedError {
         origin: match origin {
             libc::SO_EE_ORIGIN_ICMP => Origin::Icmp,
@@ -102,6 +104,7 @@ fn parse_error(data: &[u8]) -> Option<ExtendedError> {
         },
         kind,
         code,
+        info: u32::from_ne_bytes(info),
         offender: data.get(EXTENDED_ERROR..).and_then(parse_address),
     })
 }
@@ -177,7 +180,7 @@ mod tests {
             3,
             1,
             0,
-            0,
+            5,
             0,
             0,
             0,
@@ -193,6 +196,7 @@ mod tests {
             origin: Origin::Icmp,
             kind: 3,
             code: 1,
+            info: u32::from_ne_bytes([5, 0, 0, 0]),
             offender: Some(Ipv4Addr::new(10, 77, 0, 2).into()),
         };
         assert_eq!(error, Some(expected));

@@ -5,6 +5,8 @@ pub(crate) mod capabilities;
 #[cfg(target_os = "linux")]
 pub(crate) mod control;
 #[cfg(target_os = "linux")]
+pub(crate) mod ping_send;
+#[cfg(target_os = "linux")]
 pub(crate) mod ping_socket;
 pub(crate) mod privilege;
 pub(crate) mod time_status;

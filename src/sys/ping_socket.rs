@@ -1,5 +1,5 @@
 //! One ICMP socket of Linux: opened by `surge-ping` (datagram first, raw otherwise), with kernel time stamps on
-//! both ways, hop limits and ICMP errors switched on, and read in batches.
+//! both ways, hop limits and ICMP errors switched on, and read in batches. How it sends is in `ping_send`.
 //!
 //! `nix` covers every option, but not the batched read: its `MultiHeaders` keeps the control length that the kernel
 //! shrank, so a second read loses stamps. That call and two without a wrapper are the unsafe code here.
@@ -11,13 +11,13 @@
 
 use std::{
     io, mem,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     ptr,
 };
 
 use nix::sys::socket::{TimestampingFlag, setsockopt, sockopt};
-use socket2::{SockAddr, SockFilter, SockRef};
+use socket2::{SockFilter, SockRef};
 
 use super::{
     control::{Control, parse_address},
@@ -41,13 +41,6 @@ pub(crate) enum Version {
     V4,
     /// IPv6 and `ICMPv6`.
     V6,
-}
-
-impl Version {
-    /// The version of an address.
-    pub(crate) fn of(ip: IpAddr) -> Self {
-        if ip.is_ipv4() { Self::V4 } else { Self::V6 }
-    }
 }
 
 /// What kind of socket the system granted.
@@ -82,14 +75,25 @@ pub(crate) struct Message<'a> {
 /// An open ICMP socket.
 #[derive(Debug)]
 pub(crate) struct PingSocket {
-    fd: OwnedFd,
+    pub(super) fd: OwnedFd,
+    pub(super) version: Version,
     access: Access,
+    pub(super) fragments: Fragments,
+}
+
+/// Whether the packets of a socket may be taken apart at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fragments {
+    /// As they may usually.
+    Usual,
+    /// Not; the setting to go back to.
+    Forbidden(libc::c_int),
 }
 
 impl PingSocket {
-    /// Opens a socket whose raw form only receives echo replies with identifier `ident`.
+    /// Opens a socket whose raw form only receives echo replies whose data begin with `token`.
     /// Must be called within a tokio runtime.
-    pub(crate) fn open(version: Version, ident: u16) -> io::Result<Self> {
+    pub(crate) fn open(version: Version, token: [u8; 8]) -> io::Result<Self> {
         let kind = match version {
             Version::V4 => surge_ping::ICMP::V4,
             Version::V6 => surge_ping::ICMP::V6,
@@ -105,10 +109,15 @@ impl PingSocket {
         };
         // Taking the original away from tokio's poll set spares one wake-up of the runtime per reply.
         drop(opened);
-        let socket = Self { fd, access };
+        let socket = Self {
+            fd,
+            version,
+            access,
+            fragments: Fragments::Usual,
+        };
         socket.set_options(version)?;
         if access == Access::Raw {
-            SockRef::from(&socket.fd).attach_filter(&reply_filter(version, ident))?;
+            SockRef::from(&socket.fd).attach_filter(&reply_filter(version, token))?;
         }
         Ok(socket)
     }
@@ -121,17 +130,6 @@ impl PingSocket {
     /// The descriptor, to wait for.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-
-    /// Sends one packet. A pending error of an earlier packet does not count as this one's.
-    pub(crate) fn send(&self, packet: &[u8], to: SocketAddr) -> io::Result<()> {
-        let socket = SockRef::from(&self.fd);
-        let to = SockAddr::from(to);
-        if socket.send_to(packet, &to).is_ok() {
-            return Ok(());
-        }
-        let _pending = socket.take_error();
-        socket.send_to(packet, &to).map(|_| ())
     }
 
     /// Hands every waiting packet of `queue` to `each`, without blocking.
@@ -199,11 +197,11 @@ impl PingSocket {
     }
 }
 
-/// Lets only echo replies with our identifier through. The kernel shows raw IPv4 sockets the IP header as well.
-fn reply_filter(version: Version, ident: u16) -> Vec<SockFilter> {
+/// Lets only echo replies with our token through. The kernel shows raw IPv4 sockets the IP header as well.
+fn reply_filter(version: Version, token: [u8; 8]) -> Vec<SockFilter> {
     const LOAD_HEADER_LENGTH: u16 = 0xb1;
     const LOAD_BYTE_BEHIND: u16 = 0x50;
-    const LOAD_HALF_BEHIND: u16 = 0x48;
+    const LOAD_WORD_BEHIND: u16 = 0x40;
     const LOAD_ZERO: u16 = 0x01;
     const JUMP_IF_EQUAL: u16 = 0x15;
     const RETURN: u16 = 0x06;
@@ -212,12 +210,15 @@ fn reply_filter(version: Version, ident: u16) -> Vec<SockFilter> {
         Version::V4 => (SockFilter::new(LOAD_HEADER_LENGTH, 0, 0, 0), 0),
         Version::V6 => (SockFilter::new(LOAD_ZERO, 0, 0, 0), 129),
     };
+    let [a, b, c, d, rest @ ..] = token;
     vec![
         start,
         SockFilter::new(LOAD_BYTE_BEHIND, 0, 0, 0),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 3, reply),
-        SockFilter::new(LOAD_HALF_BEHIND, 0, 0, 4),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, ident.into()),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 5, reply),
+        SockFilter::new(LOAD_WORD_BEHIND, 0, 0, 8),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 3, u32::from_be_bytes([a, b, c, d])),
+        SockFilter::new(LOAD_WORD_BEHIND, 0, 0, 12),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, u32::from_be_bytes(rest)),
         SockFilter::new(RETURN, 0, 0, 0xffff),
         SockFilter::new(RETURN, 0, 0, 0),
     ]

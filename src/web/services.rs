@@ -163,6 +163,8 @@ pub struct KnownDevice {
     pub check: SmolStr,
     /// TCP port, where it is asked on one.
     pub port: Option<u16>,
+    /// Over which IP versions: `4`, `6` or `both`; empty where that is not set.
+    pub ip: SmolStr,
 }
 
 /// How a device fares.

@@ -1,6 +1,6 @@
 //! What to tell about a silence that matches nothing at present: it may be meant for later, or be mistyped.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::Value;
 
@@ -71,9 +71,8 @@ fn rules(instance: &Instance, alerts: &[Alert]) -> BTreeSet<String> {
 
 /// Subjects of alerts, configured devices, and what was recorded in the last hour.
 fn subjects(instance: &Instance, alerts: &[Alert]) -> BTreeSet<String> {
-    let targets = instance.config().collectors.devices.devices();
-    let devices = targets.map(|target| target.display_name().to_owned());
-    let mut names: BTreeSet<String> = devices.collect();
+    let devices = instance.config().collectors.devices.names();
+    let mut names: BTreeSet<String> = devices.into_iter().map(Cow::into_owned).collect();
     names.extend(alerts.iter().map(|alert| alert.subject.to_string()));
     for stream in [Stream::Bandwidth, Stream::System, Stream::Devices] {
         let path = format!("/api/v1/history/{}?from=-1h&max_points=1", stream.name());

@@ -4,6 +4,7 @@ mod csv;
 mod html;
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
     time::Duration,
@@ -12,6 +13,7 @@ use std::{
 use clap::ValueEnum;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde_json::json;
+use smol_str::SmolStr;
 
 use super::{
     answer::{Answer, Exit},
@@ -138,8 +140,7 @@ fn report(place: &Place, (from, to): (Timestamp, Timestamp), now: Timestamp) -> 
     let until = reader.known_until(&ledger, hold(&place.config), now);
     let config = &place.config.collectors.devices;
     let mut devices: Vec<Subject> = config
-        .targets
-        .iter()
+        .watched()
         .map(|target| Subject {
             name: target.display_name().into(),
             group: target.group.as_str().into(),
@@ -148,12 +149,9 @@ fn report(place: &Place, (from, to): (Timestamp, Timestamp), now: Timestamp) -> 
         })
         .collect();
     // Devices that came by themselves, or are no longer configured, as far as something is known of them.
+    let listed: BTreeSet<SmolStr> = devices.iter().map(|device| device.name.clone()).collect();
     let others = ledger.devices().filter(|device| {
-        let is_listed = config
-            .targets
-            .iter()
-            .any(|target| target.display_name() == *device);
-        !is_listed && ledger.sums(device, (from, to), until).known() > 0
+        !listed.contains(device.as_str()) && ledger.sums(device, (from, to), until).known() > 0
     });
     devices.extend(others.map(|device| Subject {
         name: device.clone(),

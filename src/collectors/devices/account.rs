@@ -22,6 +22,7 @@ pub(super) struct Account {
     pub(super) round_trips: Histogram,
     pub(super) last_round_trip: Option<Fresh<Duration>>,
     pub(super) hop_limit: Option<Fresh<u8>>,
+    pub(super) hop_limit_changes: u64,
     pub(super) last_success: Option<Now>,
     pub(super) jitter: Duration,
     pub(super) jitter_samples: u64,
@@ -77,6 +78,7 @@ impl Default for Account {
             round_trips: histogram(BOUNDS),
             last_round_trip: None,
             hop_limit: None,
+            hop_limit_changes: 0,
             last_success: None,
             jitter: Duration::ZERO,
             jitter_samples: 0,
@@ -111,10 +113,10 @@ impl Account {
         if timed == Timed::No {
             return;
         }
-        self.hop_limit = answer
-            .hop_limit
-            .map(|value| Fresh { value, taken: now })
-            .or(self.hop_limit);
+        if let Some(value) = answer.hop_limit {
+            let before = self.hop_limit.replace(Fresh { value, taken: now });
+            self.hop_limit_changes += u64::from(before.is_some_and(|before| before.value != value));
+        }
         self.round_trips.observe(answer.round_trip.as_secs_f64());
         self.interval.timed += 1;
         self.interval.round_trips += answer.round_trip;
@@ -199,6 +201,28 @@ mod tests {
             (empty.mean_round_trip(), empty.loss(), empty.mean_jitter()),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn each_answer_from_another_distance_is_a_change() {
+        let now = Clock::System.now();
+        let mut account = Account::default();
+        let rows = [
+            (Some(64), 0),
+            (Some(64), 0),
+            (Some(63), 1),
+            (None, 1),
+            (Some(63), 1),
+            (Some(64), 2),
+        ];
+        for (hop_limit, changes) in rows {
+            let answer = Answer {
+                round_trip: Duration::from_millis(1),
+                hop_limit,
+            };
+            account.record(&What::Ended(Outcome::Answered(answer)), Timed::Yes, now);
+            assert_eq!(account.hop_limit_changes, changes, "after {hop_limit:?}");
+        }
     }
 
     #[test]

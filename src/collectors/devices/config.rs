@@ -1,11 +1,14 @@
 //! The configuration section `devices`: what is watched, how often, and when it counts as down or degraded.
 
-use std::{fmt::Display, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt::Display, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::list::List;
+use super::{
+    list::List,
+    options::{self, Ip, Ping},
+};
 use crate::{
     problem::Problems,
     units::{HumanDuration, Ratio},
@@ -100,6 +103,9 @@ pub struct Target {
     pub name: String,
     /// IP address or host name. Names are resolved again every five minutes.
     pub address: String,
+    /// Over which IP versions a device with a host name is asked.
+    #[serde(default, skip_serializing_if = "Ip::is_auto")]
+    pub ip: Ip,
     /// Group for dashboards.
     #[serde(default)]
     pub group: String,
@@ -116,6 +122,9 @@ pub struct Target {
     /// Share of the known time for which it is to be up, such as 0.999; reports tell what is left of the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Ratio>,
+    /// How the echo requests to it leave, for `check: icmp`.
+    #[serde(default, skip_serializing_if = "Ping::is_usual")]
+    pub ping: Ping,
 }
 
 /// How a device is asked.
@@ -212,6 +221,13 @@ impl Target {
             (_, Some(0)) => problems.push("port", "0 is not a port; 1 to 65535 is accepted"),
             _ => {}
         }
+        options::validate(
+            (self.ip, &self.ping),
+            &self.address,
+            self.check == Check::Icmp,
+            std::env::consts::OS,
+            problems,
+        );
         if let Some(slo) = self.slo.filter(|slo| !(slo.0 > 0.0 && slo.0 <= 1.0)) {
             problems.push(
                 "slo",
@@ -238,11 +254,11 @@ impl Config {
 
     /// Names of the devices that are watched.
     #[must_use]
-    pub fn names(&self) -> Vec<&str> {
+    pub fn names(&self) -> Vec<Cow<'_, str>> {
         if self.watches_gateway() {
-            return vec![GATEWAY];
+            return vec![Cow::Borrowed(GATEWAY)];
         }
-        self.devices().map(Target::display_name).collect()
+        self.devices().flat_map(Target::watched_names).collect()
     }
 
     pub(in crate::collectors) fn validate(&self, problems: &mut Problems) {

@@ -182,6 +182,8 @@ mod tests {
             number: 0,
         };
         let order = Order {
+            afresh: false,
+            options: None,
             id,
             to: ([127, 0, 0, 1], 9).into(),
             method: Method::Connect,

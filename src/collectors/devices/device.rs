@@ -12,7 +12,11 @@ use tracing::{debug, info, warn};
 use super::{
     account::{Account, Timed},
     config::{Check, Target},
-    probe::{DeviceId, Event, Method, Miss, Order, Outcome, ProbeId, Standing, Unsent, UnsentReason, What},
+    options::{self, Options},
+    probe::{
+        DeviceId, Event, IcmpVersion, Method, Miss, Order, Outcome, ProbeId, Standing, Unsent, UnsentReason,
+        What,
+    },
     schedule::{self, Plan, Silence, Step, Turn},
     state::{Cause, Limits, Machine, Status, Way},
 };
@@ -28,6 +32,10 @@ pub(super) struct Spec {
     pub(super) parents: Box<[SmolStr]>,
     pub(super) check: Check,
     pub(super) port: u16,
+    /// The only IP version it is asked over, if it matters.
+    pub(super) version: Option<IcmpVersion>,
+    /// What most devices do without.
+    options: Option<Box<Options>>,
 }
 
 impl Spec {
@@ -39,6 +47,8 @@ impl Spec {
             parents: target.parents.iter().map(SmolStr::new).collect(),
             check: target.check,
             port: target.port.unwrap_or_default(),
+            version: options::version(target.ip, &target.ping),
+            options: target.ping.options().map(Box::new),
         }
     }
 
@@ -49,8 +59,14 @@ impl Spec {
 
     /// Whether the accumulated counters of `other` go on with this one.
     pub(super) fn continues(&self, other: &Self) -> bool {
-        (&self.name, &self.address, self.check, self.port)
-            == (&other.name, &other.address, other.check, other.port)
+        (&self.name, &self.address, self.check, self.port, self.version)
+            == (
+                &other.name,
+                &other.address,
+                other.check,
+                other.port,
+                other.version,
+            )
     }
 
     fn method(&self) -> Method {
@@ -357,6 +373,8 @@ impl Device {
             method,
             timeout,
             standing,
+            afresh: id.number > self.first_unanswered,
+            options: self.spec.options.as_deref().copied(),
         }
     }
 }

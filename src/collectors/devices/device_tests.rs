@@ -76,6 +76,25 @@ fn the_fallback_is_asked_before_a_probe_counts() {
 }
 
 #[test]
+fn one_that_leaves_a_request_unanswered_is_asked_afresh() {
+    let now = Clock::System.now();
+    let plan = plan(now);
+    let mut device = device(Check::Icmp, now);
+    let ask = |device: &mut Device, seconds| {
+        let now = now.after(Duration::from_secs(seconds));
+        device.step(&plan, &LIMITS, now).expect("due")
+    };
+    let first = ask(&mut device, 0);
+    let (second, third) = (ask(&mut device, 1), ask(&mut device, 2));
+    assert_eq!(
+        [first, second, third].map(|order| order.afresh),
+        [false, true, true]
+    );
+    device.record(&ended(&third, answered()), &plan, &LIMITS, now);
+    assert!(!ask(&mut device, 60).afresh);
+}
+
+#[test]
 fn a_closed_port_is_a_miss_of_the_service_but_shows_the_host() {
     let now = Clock::System.now();
     let plan = plan(now);

@@ -71,6 +71,8 @@ describe! {
         "Echo replies that came after their timeout.";
     HOP_LIMIT: Kind::Gauge, "ping_reply_hop_limit", ["device"],
         "TTL or hop limit of the last echo reply.";
+    HOP_LIMIT_CHANGES: Kind::Counter, "ping_reply_hop_limit_changes_total", ["device"],
+        "Echo replies whose TTL or hop limit differs from that of the one before: the way back has changed.";
     LAST_SUCCESS: Kind::Gauge, "ping_last_success_timestamp_seconds", ["device"],
         "Unix time of the last answered echo request.";
     DROPPED: Kind::Counter, "ping_dropped_packets_total", [],
@@ -123,6 +125,9 @@ const PER_DEVICE: &[(&Desc, Fill)] = &[
     (&LATE, |f, s| f.push(s.name(), s.account().late_replies as f64)),
     (&HOP_LIMIT, |f, s| {
         f.push_some(s.name(), s.fresh(s.account().hop_limit.as_ref()).map(f64::from));
+    }),
+    (&HOP_LIMIT_CHANGES, |f, s| {
+        f.push(s.name(), s.account().hop_limit_changes as f64);
     }),
     (&LAST_SUCCESS, |f, s| {
         f.push_some(s.name(), s.account().last_success.map(Now::unix_seconds));

@@ -15,7 +15,10 @@ const TOLERANCE: Duration = Duration::from_millis(1);
 /// One request under way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flight {
+    pub(super) ident: u16,
     pub(super) sequence: u16,
+    /// Whether it may not be taken apart on its way.
+    pub(super) dont_fragment: bool,
     pub(super) to: IpAddr,
     pub(super) timeout: Duration,
     /// Just before it was handed to the kernel.
@@ -70,13 +73,20 @@ impl Flights {
         self.under_way.remove(&id)
     }
 
-    /// The request to `to` with this sequence number, for errors that quote no more than that.
-    pub(super) fn find(&self, sequence: u16, to: IpAddr) -> Option<ProbeId> {
-        let found = self
-            .under_way
-            .iter()
-            .find(|(_, flight)| (flight.sequence, flight.to) == (sequence, to));
-        found.map(|(id, _)| *id)
+    /// The request to `to` with this sequence number, for errors that quote no more than that, and with this
+    /// identifier if it is known to be ours.
+    pub(super) fn find(&self, ident: Option<u16>, sequence: u16, to: IpAddr) -> Option<ProbeId> {
+        let is_it = |flight: &Flight| {
+            (flight.sequence, flight.to) == (sequence, to) && ident.is_none_or(|ident| ident == flight.ident)
+        };
+        let mut flights = self.under_way.iter();
+        flights.find(|(_, flight)| is_it(flight)).map(|(id, _)| *id)
+    }
+
+    /// Whether a request is under way that may not be taken apart.
+    pub(super) fn is_whole(&self, id: ProbeId) -> bool {
+        let flight = self.under_way.get(&id);
+        flight.is_some_and(|flight| flight.dont_fragment)
     }
 
     /// Adds a miss to `events` for each request whose time is up.
@@ -125,7 +135,9 @@ mod tests {
 
     fn flight(sequence: u16, sent: Instant) -> Flight {
         Flight {
+            ident: 9,
             sequence,
+            dont_fragment: false,
             to: [192, 0, 2, 1].into(),
             timeout: Duration::from_secs(5),
             sent,
@@ -178,8 +190,12 @@ mod tests {
         flights.left(id(1), STAMP + 2);
         flights.left(id(9), STAMP);
         assert!(flights.land(id(1), 8).is_none(), "another sequence");
-        assert_eq!(flights.find(7, [192, 0, 2, 1].into()), Some(id(1)));
-        assert_eq!(flights.find(7, [192, 0, 2, 9].into()), None, "another address");
+        let find = |ident, last| flights.find(ident, 7, [192, 0, 2, last].into());
+        assert_eq!(find(None, 1), Some(id(1)));
+        assert_eq!(find(Some(9), 1), Some(id(1)));
+        assert_eq!(find(Some(8), 1), None, "another identifier");
+        assert_eq!(find(None, 9), None, "another address");
+        assert!(!flights.is_whole(id(1)));
         let landed = flights.land(id(1), 7).expect("under way");
         assert_eq!(landed.left_wall, Some(STAMP + 1), "the first stamp counts");
         assert!(flights.land(id(1), 7).is_none(), "a second time");

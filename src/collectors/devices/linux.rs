@@ -1,28 +1,29 @@
-//! Echo requests over one socket per IP version, timed by the kernel on both ways.
+//! Echo requests over the sockets of each IP version, timed by the kernel on both ways.
 
 use std::{
-    io,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use tokio::runtime::Handle;
-use tracing::{info, warn};
 
 use super::{
     Shared,
     engine::Prober,
     flight::{Flight, Flights, timed_out},
-    packet::{Framing, Identity, Mark},
-    probe::{Answer, Event, IcmpError, IcmpVersion, Method, Order, Outcome, Unsent, UnsentReason, What},
+    options::{Options, Source},
+    packet::{self, Framing, Identity, Mark},
+    probe::{
+        Answer, Event, IcmpError, IcmpVersion, Method, Miss, Order, Outcome, Unsent, UnsentReason, What,
+    },
+    sockets::Sockets,
 };
 use crate::sys::{
     control::Origin,
-    ping_socket::{Access, Buffers, Message, PingSocket, Queue, Version},
+    ping_send::{Departure, SendError},
+    ping_socket::{Access, Buffers, Message, PingSocket, Queue},
 };
 
-/// A socket that was refused is asked for again after this time.
-const OPEN_AGAIN: Duration = Duration::from_mins(1);
 /// In shorter waits replies stay in the socket: the kernel has stamped them, and one wake-up reads them all.
 const SHORT_WAIT: Duration = Duration::from_millis(20);
 
@@ -33,22 +34,10 @@ pub(super) struct KernelTimed {
     identity: Identity,
     began: Instant,
     sequence: u16,
-    sockets: [Family; 2],
+    sockets: [(IcmpVersion, Sockets); 2],
     flights: Flights,
     buffers: Buffers,
     replies: Vec<Reply>,
-}
-
-/// The socket of one IP version, or why there is none.
-struct Family {
-    version: Version,
-    socket: Option<PingSocket>,
-    refused: Option<Refused>,
-}
-
-struct Refused {
-    at: Instant,
-    unsent: Unsent,
 }
 
 /// A reply as read, before it is matched.
@@ -60,54 +49,83 @@ struct Reply {
 }
 
 impl KernelTimed {
-    /// Opens no socket yet: that happens with the first request of each IP version.
-    pub(super) fn new(shared: Arc<Shared>, runtime: Handle, identity: Identity) -> Self {
-        let family = |version| Family {
-            version,
-            socket: None,
-            refused: None,
-        };
+    /// Opens no socket yet: that happens with the first request of each IP version. On raw sockets `ident` is the
+    /// first identifier.
+    pub(super) fn new(shared: Arc<Shared>, runtime: Handle, identity: Identity, ident: u16) -> Self {
+        let began = Instant::now();
+        let sockets = |version| (version, Sockets::new(version, identity.token, ident, began));
         Self {
             shared,
             runtime,
             identity,
-            began: Instant::now(),
+            began,
             sequence: 0,
-            sockets: [family(Version::V4), family(Version::V6)],
+            sockets: [sockets(IcmpVersion::V4), sockets(IcmpVersion::V6)],
             flights: Flights::default(),
             buffers: Buffers::new(),
             replies: Vec::new(),
         }
     }
 
-    /// Reads both queues of one socket. Replies first, matched last: the stamp of a request that left is in the
+    /// Reads both queues of each socket. Replies first, matched last: the stamp of a request that left is in the
     /// error queue before its reply can be anywhere.
-    fn read(&mut self, index: usize, events: &mut Vec<Event>) {
-        let Some(Family {
-            version,
-            socket: Some(socket),
-            ..
-        }) = self.sockets.get(index)
-        else {
-            return;
-        };
-        let (identity, framing) = (self.identity, framing(*version, socket.access()));
-        let (replies, flights) = (&mut self.replies, &mut self.flights);
-        socket.drain(Queue::Replies, &mut self.buffers, |message| {
-            if let Some((sequence, mark)) = identity.reply(framing, message.data) {
-                let (stamp, hop_limit) = (message.control.stamp, message.control.hop_limit);
-                replies.push(Reply {
-                    sequence,
-                    mark,
-                    stamp,
-                    hop_limit,
+    fn read(&mut self, events: &mut Vec<Event>) {
+        let (identity, replies, flights) = (self.identity, &mut self.replies, &mut self.flights);
+        for (version, sockets) in &self.sockets {
+            for socket in sockets.all() {
+                let framing = framing(*version, socket.access());
+                socket.drain(Queue::Replies, &mut self.buffers, |message| {
+                    if let Some((sequence, mark)) = identity.reply(framing, message.data) {
+                        let (stamp, hop_limit) = (message.control.stamp, message.control.hop_limit);
+                        replies.push(Reply {
+                            sequence,
+                            mark,
+                            stamp,
+                            hop_limit,
+                        });
+                    }
                 });
+                socket.drain(Queue::Errors, &mut self.buffers, |message| {
+                    events.extend(read_error(identity, framing, &message, flights));
+                });
+                socket.clear_error();
             }
-        });
-        socket.drain(Queue::Errors, &mut self.buffers, |message| {
-            events.extend(read_error(&identity, framing, &message, flights));
-        });
-        socket.clear_error();
+        }
+    }
+
+    /// Sends a request at `now`.
+    pub(super) fn send_at(&mut self, order: &Order, now: Instant) -> Result<(), Unsent> {
+        let version = IcmpVersion::of(order.to.ip());
+        self.sequence = self.sequence.wrapping_add(1);
+        let (_, sockets) = &mut self.sockets[usize::from(version == IcmpVersion::V6)];
+        let (socket, ident) = sockets.ready(&self.runtime, order, now)?;
+        let flight = Flight {
+            ident,
+            sequence: self.sequence,
+            dont_fragment: order.options.is_some_and(|options| options.dont_fragment),
+            to: order.to.ip(),
+            timeout: order.timeout,
+            sent: now,
+            sent_wall: wall_nanos(),
+            left_wall: None,
+        };
+        let since = flight.sent.saturating_duration_since(self.began).as_nanos();
+        let mark = Mark {
+            id: order.id,
+            sent: u64::try_from(since).unwrap_or(u64::MAX),
+            timeout: u32::try_from(order.timeout.as_millis()).unwrap_or(u32::MAX),
+        };
+        let packet = self.identity.request(version, ident, self.sequence, mark);
+        let sent = match &order.options {
+            None => socket.send(&packet, order.to),
+            Some(options) => {
+                let length = packet::length(options.size);
+                socket.send_in_its_way(&packet, length, order.to, &departure(options))
+            }
+        };
+        sent.map_err(|error| unsent(&error))?;
+        self.flights.depart(order.id, flight);
+        Ok(())
     }
 
     /// Matches a reply with its request. One that took longer than allowed is a miss, however soon it is read.
@@ -139,38 +157,15 @@ impl KernelTimed {
 
 impl Prober for KernelTimed {
     fn send(&mut self, order: &Order) -> Result<(), Unsent> {
-        let version = Version::of(order.to.ip());
-        self.sequence = self.sequence.wrapping_add(1);
-        let family = &mut self.sockets[usize::from(version == Version::V6)];
-        let socket = family.open(&self.runtime, self.identity.ident)?;
-        let flight = Flight {
-            sequence: self.sequence,
-            to: order.to.ip(),
-            timeout: order.timeout,
-            sent: Instant::now(),
-            sent_wall: wall_nanos(),
-            left_wall: None,
-        };
-        let since = flight.sent.saturating_duration_since(self.began).as_nanos();
-        let mark = Mark {
-            id: order.id,
-            sent: u64::try_from(since).unwrap_or(u64::MAX),
-            timeout: u32::try_from(order.timeout.as_millis()).unwrap_or(u32::MAX),
-        };
-        let packet = self.identity.request(icmp_version(version), self.sequence, mark);
-        socket.send(&packet, order.to).map_err(|error| Unsent {
-            reason: UnsentReason::of(&error),
-            detail: error.to_string(),
-        })?;
-        self.flights.depart(order.id, flight);
-        Ok(())
+        self.send_at(order, Instant::now())
     }
 
     fn collect(&mut self, events: &mut Vec<Event>) {
-        for index in 0..self.sockets.len() {
-            self.read(index, events);
-        }
+        self.read(events);
         let now = Instant::now();
+        self.sockets
+            .iter_mut()
+            .for_each(|(_, sockets)| sockets.retire(now));
         let mut replies = std::mem::take(&mut self.replies);
         replies
             .drain(..)
@@ -185,72 +180,26 @@ impl Prober for KernelTimed {
 
     fn wait(&self, until: Option<Instant>) {
         let short = until.is_some_and(|until| until.saturating_duration_since(Instant::now()) <= SHORT_WAIT);
-        let sockets = self
-            .sockets
-            .iter()
-            .filter(|_| !short)
-            .filter_map(|family| family.socket.as_ref());
-        let sockets: Vec<_> = sockets.map(PingSocket::as_fd).collect();
+        let sockets = self.sockets.iter().filter(|_| !short);
+        let sockets: Vec<_> = sockets
+            .flat_map(|(_, sockets)| sockets.all())
+            .map(PingSocket::as_fd)
+            .collect();
         self.shared.wait(&sockets, until);
     }
 
     fn dropped(&mut self) -> u64 {
-        let sockets = self.sockets.iter().filter_map(|family| family.socket.as_ref());
-        sockets.map(|socket| u64::from(socket.dropped())).sum()
+        self.sockets.iter().map(|(_, sockets)| sockets.dropped()).sum()
     }
 
     fn retry(&mut self) {
-        self.sockets.iter_mut().for_each(|family| family.refused = None);
-    }
-}
-
-impl Family {
-    fn open(&mut self, runtime: &Handle, ident: u16) -> Result<&PingSocket, Unsent> {
-        if self.socket.is_none() {
-            if let Some(refused) = self
-                .refused
-                .as_ref()
-                .filter(|refused| refused.at.elapsed() < OPEN_AGAIN)
-            {
-                return Err(refused.unsent.clone());
-            }
-            let _within = runtime.enter();
-            match PingSocket::open(self.version, ident) {
-                Ok(socket) => {
-                    info!(version = ?self.version, access = ?socket.access(), "opened a socket for pings");
-                    (self.socket, self.refused) = (Some(socket), None);
-                }
-                Err(error) => return Err(self.refuse(&error)),
-            }
-        }
-        self.socket.as_ref().ok_or_else(|| Unsent {
-            reason: UnsentReason::Send,
-            detail: String::new(),
-        })
-    }
-
-    fn refuse(&mut self, error: &io::Error) -> Unsent {
-        let (reason, detail) = match error.kind() {
-            io::ErrorKind::PermissionDenied => (UnsentReason::Permission, super::support::ADVICE.to_owned()),
-            // A host without IPv6 has no way to an IPv6 address.
-            io::ErrorKind::Unsupported => (UnsentReason::NoRoute, error.to_string()),
-            _ => (UnsentReason::Send, error.to_string()),
-        };
-        let unsent = Unsent { reason, detail };
-        if self.refused.is_none() {
-            warn!(version = ?self.version, reason = %unsent, "no socket for pings; devices are unknown");
-        }
-        self.refused = Some(Refused {
-            at: Instant::now(),
-            unsent: unsent.clone(),
-        });
-        unsent
+        self.sockets.iter_mut().for_each(|(_, sockets)| sockets.retry());
     }
 }
 
 /// A stamp is noted with its flight; an ICMP error for one of our probes ends it.
 fn read_error(
-    identity: &Identity,
+    identity: Identity,
     framing: Framing,
     message: &Message<'_>,
     flights: &mut Flights,
@@ -266,20 +215,26 @@ fn read_error(
         Origin::Icmp6 => IcmpVersion::V6,
         Origin::Other => return None,
     };
-    let (kind, code, offender) = (error.kind, error.code, error.offender);
-    let miss = IcmpError {
+    let error = IcmpError {
         version,
-        kind,
-        code,
-        offender,
-    }
-    .miss()?;
-    let (sequence, mark) = identity.quoted(framing, message.data)?;
-    let id = match mark {
-        Some(mark) => mark.id,
-        None => flights.find(sequence, message.address?)?,
+        kind: error.kind,
+        code: error.code,
+        mtu: error.info,
+        offender: error.offender,
     };
-    flights.land(id, sequence)?;
+    let quoted = identity.quoted(version, message.data)?;
+    let id = if let Some(mark) = quoted.mark {
+        mark.id
+    } else {
+        // The kernel has compared the identifier where it chose it.
+        let ident = matches!(framing, Framing::Raw(_)).then_some(quoted.ident);
+        flights.find(ident, quoted.sequence, message.address?)?
+    };
+    let is_verdict = error.is_too_big() && flights.is_whole(id);
+    let miss = error
+        .miss()
+        .or_else(|| is_verdict.then_some(Miss::Unreachable(Some(error))))?;
+    flights.land(id, quoted.sequence)?;
     Some(Event {
         id,
         method: Method::Echo,
@@ -287,17 +242,35 @@ fn read_error(
     })
 }
 
-fn icmp_version(version: Version) -> IcmpVersion {
-    match version {
-        Version::V4 => IcmpVersion::V4,
-        Version::V6 => IcmpVersion::V6,
+fn departure(options: &Options) -> Departure<'_> {
+    let (source, interface) = match &options.source {
+        Some(Source::Address(address)) => (Some(*address), None),
+        Some(Source::Interface(interface)) => (None, Some(interface.as_str())),
+        None => (None, None),
+    };
+    Departure {
+        source,
+        interface,
+        dscp: options.dscp,
+        dont_fragment: options.dont_fragment,
     }
 }
 
-fn framing(version: Version, access: Access) -> Framing {
+fn unsent(error: &SendError) -> Unsent {
+    let reason = match error {
+        SendError::System(error) => UnsentReason::of(error),
+        _ => UnsentReason::Send,
+    };
+    Unsent {
+        reason,
+        detail: error.to_string(),
+    }
+}
+
+fn framing(version: IcmpVersion, access: Access) -> Framing {
     match access {
-        Access::Datagram => Framing::Datagram(icmp_version(version)),
-        Access::Raw => Framing::Raw(icmp_version(version)),
+        Access::Datagram => Framing::Datagram(version),
+        Access::Raw => Framing::Raw(version),
     }
 }
 

@@ -2,12 +2,13 @@
 //! circle. The work grows with the number of devices and of parents, not with their product.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, OnceCell},
     collections::{HashMap, HashSet},
     ops::Range,
 };
 
-use super::{circles::circles, config::Target};
+use super::{circles::circles, config::Target, options::Ip};
 use crate::problem::{Problems, nearest};
 
 /// Comparisons of names that may be spent on guessing which parent was meant: enough for every slip in a list that a
@@ -17,8 +18,8 @@ const COMPARISONS: usize = 50_000;
 /// All devices of a configuration, wherever they are listed.
 pub(super) struct List<'c> {
     devices: Vec<&'c Target>,
-    /// The first device of each name.
-    first: HashMap<&'c str, usize>,
+    /// The first device of each name, those of halves included.
+    first: HashMap<Cow<'c, str>, usize>,
     circles: Vec<usize>,
     /// Names beyond those of `devices`; `None` when not all are known.
     others: Option<HashSet<&'c str>>,
@@ -29,8 +30,10 @@ pub(super) struct List<'c> {
 impl<'c> List<'c> {
     pub(super) fn new(devices: Vec<&'c Target>, others: Option<&'c [String]>) -> Self {
         let mut first = HashMap::with_capacity(devices.len());
-        for (position, device) in devices.iter().enumerate() {
-            first.entry(device.display_name()).or_insert(position);
+        for (position, device) in devices.iter().copied().enumerate() {
+            for name in names(device) {
+                first.entry(name).or_insert(position);
+            }
         }
         let mut edges = vec![Vec::new(); devices.len()];
         for device in &devices {
@@ -79,9 +82,11 @@ impl<'c> List<'c> {
         place: &dyn Fn(usize) -> String,
         problems: &mut Problems,
     ) {
-        let name = device.display_name();
-        let before = self.first.get(name).filter(|first| **first != position);
-        if let Some(before) = before {
+        let taken = names(device).find_map(|name| {
+            let first = self.first.get(name.as_ref()).filter(|first| **first != position);
+            first.map(|first| (name, first))
+        });
+        if let Some((name, before)) = taken {
             let key = if device.name.is_empty() { "address" } else { "name" };
             let place = place(*before);
             problems.push(
@@ -110,7 +115,8 @@ impl<'c> List<'c> {
 
     /// The name that was meant, as the end of a sentence.
     fn guess(&self, own: &str, parent: &str) -> String {
-        let names = self.names.get_or_init(|| self.first.keys().copied().collect());
+        let names = || self.devices.iter().map(|device| device.display_name()).collect();
+        let names = self.names.get_or_init(names);
         let compared = self.compared.get() + names.len();
         if compared > COMPARISONS {
             return String::new();
@@ -119,4 +125,11 @@ impl<'c> List<'c> {
         let near = nearest(parent, names).filter(|near| *near != own);
         near.map_or(String::new(), |near| format!("; did you mean `{near}`?"))
     }
+}
+
+/// The names that a device takes: its own, which children name it by, and those of its halves.
+fn names(device: &Target) -> impl Iterator<Item = Cow<'_, str>> {
+    let own = Cow::Borrowed(device.display_name());
+    let halves = device.watched_names().filter(|_| device.ip == Ip::Both);
+    std::iter::once(own).chain(halves)
 }

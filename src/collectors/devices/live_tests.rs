@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Longest wait for something that is bound to happen.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
-fn config(addresses: &[&str]) -> Config {
+pub(super) fn config(addresses: &[&str]) -> Config {
     Config {
         interval: HumanDuration::secs(1),
         timeout: HumanDuration(Duration::from_millis(300)),
@@ -29,7 +29,7 @@ fn config(addresses: &[&str]) -> Config {
 }
 
 /// Reports that `test` is left out.
-fn skipped(test: &str, reason: &str) {
+pub(super) fn skipped(test: &str, reason: &str) {
     assert!(
         std::env::var("NETKESTREL_TEST_REQUIRE").as_deref() != Ok("1"),
         "{test} may not be skipped here, but {reason}"
@@ -39,7 +39,7 @@ fn skipped(test: &str, reason: &str) {
 }
 
 /// No test asks a name server: no name has an address.
-fn no_such_name(_: &str) -> io::Result<Vec<SocketAddr>> {
+pub(super) fn no_such_name(_: &str) -> io::Result<Vec<SocketAddr>> {
     Err(io::Error::other(
         "failed to lookup address information: no such name",
     ))
@@ -51,12 +51,22 @@ fn watch_devices(config: &Config, story: impl AsyncFnOnce(&Arc<Collector>)) {
 }
 
 fn watch_in(context: &Context, config: &Config, story: impl AsyncFnOnce(&Arc<Collector>)) {
+    watch_with(no_such_name, context, config, story);
+}
+
+/// The same, with names that lead somewhere.
+pub(super) fn watch_with(
+    look_up: LookUp,
+    context: &Context,
+    config: &Config,
+    story: impl AsyncFnOnce(&Arc<Collector>),
+) {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let collector = Arc::new(Collector::with_look_up(config, context, no_such_name));
+        let collector = Arc::new(Collector::with_look_up(config, context, look_up));
         let (stop, stopped) = watch::channel(false);
         let background = Arc::clone(&collector)
             .background(stopped)
@@ -72,7 +82,11 @@ fn watch_in(context: &Context, config: &Config, story: impl AsyncFnOnce(&Arc<Col
 }
 
 /// Waits until the device `name` is as `wanted`.
-async fn until(collector: &Collector, name: &str, wanted: impl Fn(&DeviceView) -> bool) -> DeviceView {
+pub(super) async fn until(
+    collector: &Collector,
+    name: &str,
+    wanted: impl Fn(&DeviceView) -> bool,
+) -> DeviceView {
     let mut look = interval(Duration::from_millis(20));
     let found = timeout(DEADLINE, async {
         loop {
@@ -90,7 +104,7 @@ async fn until(collector: &Collector, name: &str, wanted: impl Fn(&DeviceView) -
 
 /// The value of a series, which is a small whole number wherever it is asked for here.
 #[expect(clippy::cast_possible_truncation, reason = "rounded, and small")]
-fn value(collector: &Collector, metric: &str, labels: &[&str]) -> i64 {
+pub(super) fn value(collector: &Collector, metric: &str, labels: &[&str]) -> i64 {
     let families = collector.scrape(Clock::System.now()).data;
     let family = families
         .into_iter()
@@ -214,13 +228,13 @@ fn a_device_that_is_down_is_told_at_once() {
 }
 
 /// Two namespaces joined by a cable; they vanish with the value.
-struct Net {
+pub(super) struct Net {
     near: String,
     far: String,
 }
 
 impl Net {
-    fn new(name: &str) -> Option<Self> {
+    pub(super) fn new(name: &str) -> Option<Self> {
         let near = format!("nkd-{name}-{}", std::process::id());
         let net = Self {
             far: format!("{near}-far"),
@@ -251,11 +265,11 @@ impl Net {
         output.is_ok_and(|output| output.status.success())
     }
 
-    fn near(&self, arguments: &str) -> bool {
+    pub(super) fn near(&self, arguments: &str) -> bool {
         Self::ip(&format!("-n {} {arguments}", self.near))
     }
 
-    fn far(&self, arguments: &str) -> bool {
+    pub(super) fn far(&self, arguments: &str) -> bool {
         Self::ip(&format!("-n {} {arguments}", self.far))
     }
 
@@ -264,21 +278,36 @@ impl Net {
         Self::ip(&format!("netns exec {} sysctl -qw {limits}", self.far))
     }
 
+    /// Sets what the kernel lets be set, in both namespaces.
+    pub(super) fn set(&self, setting: &str) -> bool {
+        let set = |name: &str| Self::ip(&format!("netns exec {name} sysctl -qw {setting}"));
+        set(&self.near) && set(&self.far)
+    }
+
     /// Runs `story` on a thread that lives in the near namespace.
-    fn inside(&self, story: impl FnOnce() + Send) {
-        let path = format!("/run/netns/{}", self.near);
+    pub(super) fn inside(&self, story: impl FnOnce() + Send) {
+        Self::on_a_thread_in(&self.near, story);
+    }
+
+    /// Runs `story` on a thread that lives in the far namespace.
+    pub(super) fn outside<T: Send>(&self, story: impl FnOnce() -> T + Send) -> T {
+        Self::on_a_thread_in(&self.far, story)
+    }
+
+    fn on_a_thread_in<T: Send>(namespace: &str, story: impl FnOnce() -> T + Send) -> T {
+        let path = format!("/run/netns/{namespace}");
         thread::scope(|scope| {
             let inside = scope.spawn(|| {
                 let namespace = std::fs::File::open(path).expect("it was made above");
                 let kind = rustix::thread::LinkNameSpaceType::Network;
                 rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), Some(kind))
                     .expect("root may enter");
-                story();
+                story()
             });
             inside
                 .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        });
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 }
 

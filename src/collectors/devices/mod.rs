@@ -20,20 +20,25 @@ mod gateway;
 #[cfg(target_os = "linux")]
 mod linux;
 mod list;
+mod options;
 #[cfg(target_os = "linux")]
 mod packet;
 #[cfg(not(target_os = "linux"))]
 mod portable;
 mod probe;
 mod readings;
+mod renewal;
 mod resolve;
 mod schedule;
+#[cfg(target_os = "linux")]
+mod sockets;
 mod state;
 mod support;
 mod table;
 mod topology;
 mod uplink;
 mod uptime;
+mod versions;
 mod ways;
 
 use std::{
@@ -56,6 +61,7 @@ pub use self::{
     config::{Check, Config, Degraded, Listed, Target, Uplink},
     families::METRICS,
     gateway::find as default_gateway,
+    options::{DSCP_FORMAT, Dscp, Ip, Ping},
     readings::SIGNALS,
     state::Status,
     support::{Granted, PingSupport, probe_permission},
@@ -214,7 +220,7 @@ impl Collector {
             #[cfg(target_os = "linux")]
             let mut prober = {
                 drop(sender);
-                linux::KernelTimed::new(Arc::clone(&shared), runtime, packet::Identity { token, ident })
+                linux::KernelTimed::new(Arc::clone(&shared), runtime, packet::Identity { token }, ident)
             };
             #[cfg(not(target_os = "linux"))]
             let mut prober = {
@@ -401,6 +407,8 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+#[cfg(all(test, target_os = "linux"))]
+mod live_option_tests;
 #[cfg(all(test, target_os = "linux"))]
 mod live_tests;
 

@@ -1,21 +1,39 @@
 //! Echo requests and replies as bytes. A request carries a random token of this process, the device, the number of
 //! the probe and its time, so that only a true reply matches. Pure.
 
-use super::probe::{DeviceId, IcmpVersion, ProbeId};
+use super::{
+    options::USUAL_SIZE,
+    probe::{DeviceId, IcmpVersion, ProbeId},
+};
 
-/// Bytes behind the ICMP header, as many as `ping` sends.
-const PAYLOAD: usize = 56;
 const HEADER: usize = 8;
-/// Length of a whole request.
-pub(super) const LENGTH: usize = HEADER + PAYLOAD;
+/// Bytes behind the ICMP header of a usual request.
+const PAYLOAD: usize = USUAL_SIZE as usize;
+/// Bytes of a mark with its token.
+const MARK_LENGTH: usize = 32;
+/// Length of a whole usual request. One of another length is cut, or has zero bytes behind it, neither of which
+/// changes its checksum.
+const LENGTH: usize = HEADER + PAYLOAD;
+
+/// Length of a request with so many bytes behind the ICMP header.
+pub(super) fn length(size: u16) -> usize {
+    HEADER + usize::from(size)
+}
 
 /// What tells our probes from those of everybody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     /// Random per process.
     pub(super) token: [u8; 8],
-    /// ICMP identifier on raw sockets; on datagram sockets the kernel chooses one and sorts by it.
+}
+
+/// What an ICMP error returns of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Quoted {
     pub(super) ident: u16,
+    pub(super) sequence: u16,
+    /// Missing if not enough of it was returned.
+    pub(super) mark: Option<Mark>,
 }
 
 /// What a probe says about itself.
@@ -31,22 +49,22 @@ pub(super) struct Mark {
 /// How a socket shows a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// From the ICMP header on; the kernel has compared the identifier.
+    /// From the ICMP header on.
     Datagram(IcmpVersion),
-    /// With the IP header before it for IPv4, without for IPv6; the identifier is ours to compare.
+    /// With the IP header before it for IPv4, without for IPv6.
     Raw(IcmpVersion),
 }
 
 impl Identity {
-    /// An echo request.
-    pub(super) fn request(&self, version: IcmpVersion, sequence: u16, mark: Mark) -> [u8; LENGTH] {
+    /// An echo request of the usual length. On datagram sockets the kernel puts an identifier of its own into it.
+    pub(super) fn request(self, version: IcmpVersion, ident: u16, sequence: u16, mark: Mark) -> [u8; LENGTH] {
         let kind = match version {
             IcmpVersion::V4 => 8,
             IcmpVersion::V6 => 128,
         };
         let mut packet = [0; LENGTH];
         packet[0] = kind;
-        packet[4..6].copy_from_slice(&self.ident.to_be_bytes());
+        packet[4..6].copy_from_slice(&ident.to_be_bytes());
         packet[6..8].copy_from_slice(&sequence.to_be_bytes());
         packet[8..16].copy_from_slice(&self.token);
         packet[16..20].copy_from_slice(&mark.id.device.0.to_be_bytes());
@@ -62,50 +80,58 @@ impl Identity {
     }
 
     /// Sequence and mark of an echo reply to us.
-    pub(super) fn reply(&self, framing: Framing, packet: &[u8]) -> Option<(u16, Mark)> {
-        let (icmp, compare, version) = match framing {
-            Framing::Datagram(version) => (packet, None, version),
-            Framing::Raw(IcmpVersion::V4) => (without_ip_header(packet)?, Some(self.ident), IcmpVersion::V4),
-            Framing::Raw(IcmpVersion::V6) => (packet, Some(self.ident), IcmpVersion::V6),
+    pub(super) fn reply(self, framing: Framing, packet: &[u8]) -> Option<(u16, Mark)> {
+        let (icmp, version) = match framing {
+            Framing::Raw(IcmpVersion::V4) => (without_ip_header(packet)?, IcmpVersion::V4),
+            Framing::Datagram(version) | Framing::Raw(version) => (packet, version),
         };
         let header = icmp.first_chunk::<HEADER>()?;
         let expected = match version {
             IcmpVersion::V4 => 0,
             IcmpVersion::V6 => 129,
         };
-        let (ident, sequence) = numbers(*header);
-        if header[0] != expected || header[1] != 0 || compare.is_some_and(|ours| ours != ident) {
+        if header[0] != expected || header[1] != 0 {
             return None;
         }
+        let (_, sequence) = numbers(*header);
         Some((sequence, self.mark(icmp.get(HEADER..)?)?))
     }
 
-    /// Sequence and, if enough of it was returned, mark of the request an ICMP error quotes.
-    pub(super) fn quoted(&self, framing: Framing, packet: &[u8]) -> Option<(u16, Option<Mark>)> {
+    /// What an ICMP error returns of a request that may be ours.
+    pub(super) fn quoted(self, version: IcmpVersion, packet: &[u8]) -> Option<Quoted> {
         let header = packet.first_chunk::<HEADER>()?;
-        let (expected, compare) = match framing {
-            Framing::Datagram(IcmpVersion::V4) => (8, None),
-            Framing::Datagram(IcmpVersion::V6) => (128, None),
-            Framing::Raw(IcmpVersion::V4) => (8, Some(self.ident)),
-            Framing::Raw(IcmpVersion::V6) => (128, Some(self.ident)),
+        let expected = match version {
+            IcmpVersion::V4 => 8,
+            IcmpVersion::V6 => 128,
         };
-        let (ident, sequence) = numbers(*header);
-        if header[0] != expected || compare.is_some_and(|ours| ours != ident) {
+        if header[0] != expected {
             return None;
         }
+        let (ident, sequence) = numbers(*header);
         let payload = &packet[HEADER..];
         let mark = self.mark(payload);
         // Enough of the payload came back, and it is not ours.
-        (mark.is_some() || payload.len() < 32).then_some((sequence, mark))
+        (mark.is_some() || payload.len() < MARK_LENGTH).then_some(Quoted {
+            ident,
+            sequence,
+            mark,
+        })
     }
 
-    /// Mark of a packet of ours that left, with all its headers in front.
-    pub(super) fn departed(&self, packet: &[u8]) -> Option<Mark> {
-        self.mark(packet.last_chunk::<PAYLOAD>()?)
+    /// Mark of a packet of ours that left, with all its headers in front. Of one that is not as long as usual only the
+    /// beginning may be there.
+    pub(super) fn departed(self, packet: &[u8]) -> Option<Mark> {
+        let usual = packet
+            .last_chunk::<PAYLOAD>()
+            .and_then(|payload| self.mark(payload));
+        usual.or_else(|| {
+            let mut places = packet.windows(MARK_LENGTH);
+            places.find_map(|place| self.mark(place))
+        })
     }
 
-    fn mark(&self, payload: &[u8]) -> Option<Mark> {
-        let payload = payload.first_chunk::<32>()?;
+    fn mark(self, payload: &[u8]) -> Option<Mark> {
+        let payload = payload.first_chunk::<MARK_LENGTH>()?;
         let (token, rest) = payload.split_first_chunk::<8>()?;
         let (device, rest) = rest.split_first_chunk::<4>()?;
         let (timeout, rest) = rest.split_first_chunk::<4>()?;
@@ -149,10 +175,8 @@ fn checksum(packet: &[u8]) -> u16 {
 mod tests {
     use super::*;
 
-    const OURS: Identity = Identity {
-        token: *b"kestrel!",
-        ident: 0x1234,
-    };
+    const OURS: Identity = Identity { token: *b"kestrel!" };
+    const IDENT: u16 = 0x1234;
     const MARK: Mark = Mark {
         id: ProbeId {
             device: DeviceId(7),
@@ -163,7 +187,7 @@ mod tests {
     };
 
     fn reply(version: IcmpVersion) -> Vec<u8> {
-        let mut packet = OURS.request(version, 5, MARK).to_vec();
+        let mut packet = OURS.request(version, IDENT, 5, MARK).to_vec();
         packet[0] = if version == IcmpVersion::V4 { 0 } else { 129 };
         packet
     }
@@ -177,8 +201,12 @@ mod tests {
 
     #[test]
     fn the_checksum_of_a_request_is_right() {
-        let packet = OURS.request(IcmpVersion::V4, 5, MARK);
+        let packet = OURS.request(IcmpVersion::V4, IDENT, 5, MARK);
         assert_eq!(checksum(&packet), 0, "summed with its own checksum");
+        assert_eq!(checksum(&packet[..length(32)]), 0, "the shortest");
+        let mut long = packet.to_vec();
+        long.resize(length(1_400), 0);
+        assert_eq!(checksum(&long), 0, "a long one");
         assert_ne!(&packet[2..4], [0, 0]);
     }
 
@@ -218,12 +246,6 @@ mod tests {
             );
         }
         let mut raw = with_ip_header(&reply(IcmpVersion::V4));
-        raw[24 + 4] ^= 1;
-        assert_eq!(
-            OURS.reply(Framing::Raw(IcmpVersion::V4), &raw),
-            None,
-            "another identifier"
-        );
         raw[0] = 0x41;
         assert_eq!(
             OURS.reply(Framing::Raw(IcmpVersion::V4), &raw),
@@ -234,26 +256,35 @@ mod tests {
 
     #[test]
     fn a_quoted_request_is_ours_by_payload_or_by_sequence() {
-        let framing = Framing::Raw(IcmpVersion::V4);
-        let packet = OURS.request(IcmpVersion::V4, 5, MARK);
-        assert_eq!(OURS.quoted(framing, &packet), Some((5, Some(MARK))));
+        let packet = OURS.request(IcmpVersion::V4, IDENT, 5, MARK);
+        let quoted = |mark| {
+            Some(Quoted {
+                ident: IDENT,
+                sequence: 5,
+                mark,
+            })
+        };
+        assert_eq!(OURS.quoted(IcmpVersion::V4, &packet), quoted(Some(MARK)));
         assert_eq!(
-            OURS.quoted(framing, &packet[..8]),
-            Some((5, None)),
+            OURS.quoted(IcmpVersion::V4, &packet[..8]),
+            quoted(None),
             "a router that quotes eight bytes"
         );
         let mut foreign = packet;
         foreign[8] ^= 1;
-        assert_eq!(OURS.quoted(framing, &foreign), None, "another token");
-        foreign[4] ^= 1;
-        assert_eq!(OURS.quoted(framing, &foreign[..8]), None, "another identifier");
+        assert_eq!(OURS.quoted(IcmpVersion::V4, &foreign), None, "another token");
+        foreign[0] = 0;
+        assert_eq!(OURS.quoted(IcmpVersion::V4, &foreign[..8]), None, "no request");
     }
 
     #[test]
     fn a_departed_packet_is_found_behind_its_headers() {
         let mut frame = vec![0; 34];
-        frame.extend(OURS.request(IcmpVersion::V4, 5, MARK));
+        frame.extend(OURS.request(IcmpVersion::V4, IDENT, 5, MARK));
         assert_eq!(OURS.departed(&frame), Some(MARK));
         assert_eq!(OURS.departed(&frame[1..50]), None);
+        assert_eq!(OURS.departed(&frame[..34 + 8 + 32]), Some(MARK), "the shortest");
+        frame.resize(256, 0);
+        assert_eq!(OURS.departed(&frame), Some(MARK), "the beginning of a long one");
     }
 }

@@ -14,13 +14,14 @@ use tracing::warn;
 use super::{
     Shared,
     engine::Prober,
+    options::USUAL_SIZE,
     probe::{
         Answer, Event, IcmpError, IcmpVersion, Method, Miss, Order, Outcome, Unsent, UnsentReason, What,
     },
+    renewal,
 };
 
 const OPEN_AGAIN: Duration = Duration::from_mins(1);
-const PAYLOAD: [u8; 56] = [0; 56];
 
 /// The prober of other systems.
 pub(super) struct Portable {
@@ -28,6 +29,8 @@ pub(super) struct Portable {
     runtime: Handle,
     mailbox: Sender<Event>,
     ident: u16,
+    /// Since when this identifier is in use.
+    since: Instant,
     sequence: u16,
     clients: [Family; 2],
 }
@@ -51,6 +54,7 @@ impl Portable {
             runtime,
             mailbox,
             ident,
+            since: Instant::now(),
             sequence: 0,
             clients: [family(ICMP::V4), family(ICMP::V6)],
         }
@@ -63,12 +67,18 @@ impl Prober for Portable {
         let client = self.clients[usize::from(order.to.is_ipv6())]
             .open(&self.runtime)?
             .clone();
+        let now = Instant::now();
+        if renewal::is_due(self.since, order.afresh, now) {
+            (self.ident, self.since) = (self.ident.wrapping_add(1), now);
+        }
         let (order, sequence, ident) = (*order, PingSequence(self.sequence), PingIdentifier(self.ident));
         let (mailbox, shared) = (self.mailbox.clone(), Arc::clone(&self.shared));
         self.runtime.spawn(async move {
             let mut pinger = client.pinger(order.to.ip(), ident).await;
             pinger.timeout(order.timeout);
-            let outcome = judge(pinger.ping(sequence, &PAYLOAD).await);
+            // Of all options only the size is accepted on these systems.
+            let size = order.options.map_or(USUAL_SIZE, |options| options.size);
+            let outcome = judge(pinger.ping(sequence, &vec![0; size.into()]).await);
             // The receiver is gone only when the ping thread has ended.
             let _ = mailbox.send(Event {
                 id: order.id,
@@ -181,6 +191,7 @@ fn answer(packet: &IcmpPacket, round_trip: Duration) -> Outcome {
         version,
         kind,
         code,
+        mtu: 0,
         offender: Some(offender),
     };
     Outcome::Missed(error.miss().unwrap_or(Miss::Unreachable(Some(error))))

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use super::options::Options;
+
 /// Identifies a device for as long as the process runs; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct DeviceId(pub(super) u32);
@@ -25,6 +27,11 @@ pub(super) struct Order {
     pub(super) method: Method,
     pub(super) timeout: Duration,
     pub(super) standing: Standing,
+    /// Whether the device has left something unanswered, so that whoever can asks in a way that nothing on the way
+    /// has a memory of.
+    pub(super) afresh: bool,
+    /// `None` when the request leaves as usual.
+    pub(super) options: Option<Options>,
 }
 
 /// Whether the device owes answers, which decides who is asked when not all can be.
@@ -191,6 +198,8 @@ pub(super) struct IcmpError {
     pub(super) version: IcmpVersion,
     pub(super) kind: u8,
     pub(super) code: u8,
+    /// Bytes that fit, where it says that a packet was too big; 0 if it does not say how many.
+    pub(super) mtu: u32,
     /// Who sent it.
     pub(super) offender: Option<IpAddr>,
 }
@@ -202,12 +211,37 @@ pub(super) enum IcmpVersion {
     V6,
 }
 
+impl IcmpVersion {
+    /// That of an address.
+    pub(super) fn of(ip: IpAddr) -> Self {
+        if ip.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+impl fmt::Display for IcmpVersion {
+    /// The version of IP.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
 impl IcmpError {
+    /// Whether a packet was too big for the way on.
+    pub(super) fn is_too_big(self) -> bool {
+        matches!(
+            (self.version, self.kind, self.code),
+            (IcmpVersion::V4, 3, 4) | (IcmpVersion::V6, 2, _)
+        )
+    }
+
     /// The miss this error stands for; `None` when it does not end a probe.
     pub(super) fn miss(self) -> Option<Miss> {
         match (self.version, self.kind, self.code) {
-            // Fragmentation needed and packet too big are advice, not a verdict.
-            (IcmpVersion::V4, 3, 4) | (IcmpVersion::V6, 2, _) => None,
+            // Advice, not a verdict, unless the packet may not be taken apart, which the error does not tell.
+            _ if self.is_too_big() => None,
             (IcmpVersion::V4, 3 | 12, _) | (IcmpVersion::V6, 1 | 4, _) => Some(Miss::Unreachable(Some(self))),
             (IcmpVersion::V4, 11, _) | (IcmpVersion::V6, 3, _) => Some(Miss::TtlExceeded(Some(self))),
             _ => None,
@@ -220,6 +254,7 @@ impl IcmpError {
             (IcmpVersion::V4, 3, 1 | 7) | (IcmpVersion::V6, 1, 3) => "host unreachable",
             (IcmpVersion::V4, 3, 2) => "protocol unreachable",
             (IcmpVersion::V4, 3, 3) | (IcmpVersion::V6, 1, 4) => "port unreachable",
+            (IcmpVersion::V4, 3, 4) | (IcmpVersion::V6, 2, _) => "too big for the way",
             (IcmpVersion::V4, 3, 5) => "source route failed",
             (IcmpVersion::V4, 3, 9..=10 | 13) | (IcmpVersion::V6, 1, 1) => "prohibited by a filter",
             (IcmpVersion::V6, 1, 0) => "no route to the network",
@@ -238,6 +273,9 @@ impl IcmpError {
 impl fmt::Display for IcmpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.words())?;
+        if self.is_too_big() && self.mtu > 0 {
+            write!(f, ", which takes {} bytes", self.mtu)?;
+        }
         if let Some(offender) = self.offender {
             write!(f, ", says {offender}")?;
         }
@@ -274,7 +312,7 @@ mod tests {
                 3,
                 4,
                 None,
-                "destination unreachable, says 10.77.0.2 (ICMP type 3 code 4)",
+                "too big for the way, says 10.77.0.2 (ICMP type 3 code 4)",
             ),
             (
                 IcmpVersion::V4,
@@ -309,7 +347,7 @@ mod tests {
                 2,
                 0,
                 None,
-                "ICMP error, says 10.77.0.2 (ICMP type 2 code 0)",
+                "too big for the way, says 10.77.0.2 (ICMP type 2 code 0)",
             ),
             (
                 IcmpVersion::V6,
@@ -324,11 +362,23 @@ mod tests {
                 version,
                 kind,
                 code,
+                mtu: 0,
                 offender: router,
             };
             assert_eq!(error.miss().map(Miss::index), index, "{text}");
             assert_eq!(error.to_string(), text);
         }
+        let narrow = IcmpError {
+            version: IcmpVersion::V6,
+            kind: 2,
+            code: 0,
+            mtu: 1280,
+            offender: None,
+        };
+        assert_eq!(
+            narrow.to_string(),
+            "too big for the way, which takes 1280 bytes (ICMP type 2 code 0)"
+        );
     }
 
     #[test]

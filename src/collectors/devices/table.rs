@@ -11,7 +11,7 @@ use std::{
 use super::{
     config::{Config, GATEWAY, Target},
     device::{Device, FollowUp, Place, Spec},
-    probe::{DeviceId, Event, Order},
+    probe::{DeviceId, Event, IcmpVersion, Order},
     readings,
     schedule::{Plan, Turn},
     state::Limits,
@@ -273,13 +273,15 @@ impl Table {
             },
         );
         match result {
-            Ok(addresses) => {
+            Ok(mut addresses) => {
+                let version = device.spec.version;
+                addresses.retain(|at| version.is_none_or(|version| version == IcmpVersion::of(at.ip())));
                 let kept = found.filter(|known| addresses.contains(known));
                 *found = kept.or(addresses.first().copied());
-                *error = if found.is_some() {
-                    String::new()
-                } else {
-                    "it has no address".to_owned()
+                *error = match (&found, version) {
+                    (Some(_), _) => String::new(),
+                    (None, Some(version)) => format!("it has no {version} address"),
+                    (None, None) => "it has no address".to_owned(),
                 };
             }
             Err(reason) => *error = reason,
@@ -322,7 +324,7 @@ impl Table {
             .map(|d| (d.spec.name.clone(), d))
             .collect();
         let mut fresh = Vec::new();
-        for spec in config.devices().map(Spec::of) {
+        for spec in config.watched().map(|target| Spec::of(&target)) {
             match before.remove(&spec.name).filter(|old| spec.continues(&old.spec)) {
                 Some(old) => self.keep(old, spec),
                 None => fresh.push(spec),
@@ -364,8 +366,8 @@ impl Table {
     }
 
     fn put_in_order(&mut self, config: &Config) {
-        let targets = config.devices().map(Target::display_name);
-        let positions: HashMap<_, _> = targets.zip(0_usize..).collect();
+        let names = config.names().into_iter();
+        let positions: HashMap<_, _> = names.zip(0_usize..).collect();
         let mut order: Vec<_> = self
             .devices
             .values()

@@ -176,6 +176,60 @@ fn names_are_looked_up_again_and_keep_their_last_address() {
     }
 }
 
+#[test]
+fn each_half_of_a_device_is_at_an_address_of_its_version() {
+    let start = Clock::System.now();
+    let config: Config =
+        serde_yaml::from_str("targets: [{address: nas.lan, name: nas, ip: both}]").expect("fine");
+    let mut table = Table::new(&config, start);
+    assert_eq!(names(&table), ["nas (IPv4)", "nas (IPv6)"]);
+    let four = SocketAddr::from(([192, 0, 2, 1], 0));
+    let six = SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 0));
+    let answers = [
+        (vec![six, four], [Some(four), Some(six)], ["", ""]),
+        (vec![four], [Some(four), None], ["", "it has no IPv6 address"]),
+        (vec![six], [None, Some(six)], ["it has no IPv4 address", ""]),
+    ];
+    let lookups = table.take_lookups(start.instant);
+    assert_eq!(lookups.len(), 2);
+    for (answer, addresses, errors) in answers {
+        for (id, name) in &lookups {
+            assert_eq!(name, "nas.lan");
+            table.resolved(*id, Ok(answer.clone()), start.instant);
+        }
+        let found: Vec<_> = table.devices().map(Device::address).collect();
+        assert_eq!(found, addresses);
+        let place = |device: &Device| match &device.place {
+            Place::Named { error, .. } => error.clone(),
+            Place::Fixed(_) => panic!("it has a name"),
+        };
+        assert_eq!(table.devices().map(place).collect::<Vec<_>>(), errors);
+    }
+}
+
+#[test]
+fn orders_bear_the_options_in_force() {
+    let start = Clock::System.now();
+    let with = |ping: &str| -> Config {
+        serde_yaml::from_str(&format!("targets: [{{address: 192.0.2.1{ping}}}]")).expect("fine")
+    };
+    let asked = |table: &mut Table, seconds| {
+        let mut orders = Vec::new();
+        let now = start.after(Duration::from_secs(seconds));
+        table.due(now, &mut orders);
+        answer(table, &orders, now);
+        orders.pop().expect("due").options
+    };
+    let mut table = Table::new(&with(""), start);
+    assert_eq!(asked(&mut table, 1), None);
+    table.apply(&with(", ping: {size: 99}"), start.after(Duration::from_secs(2)));
+    assert_eq!(asked(&mut table, 125).map(|options| options.size), Some(99));
+    let device = table.devices().next().expect("one");
+    assert_eq!(device.account.requests, 2, "still the same device");
+    table.apply(&with(""), start.after(Duration::from_secs(126)));
+    assert_eq!(asked(&mut table, 245), None);
+}
+
 /// The series of all families but the info metric, without their values.
 fn series(table: &Table, now: Now) -> Vec<String> {
     let families = crate::collectors::devices::families::of(table, now).into_iter();

@@ -66,13 +66,15 @@ impl Topology {
         found
     }
 
-    /// How many devices cannot be reached when the one of this name is gone.
-    pub(super) fn cut_off_without(&self, name: &str) -> usize {
-        let Some(id) = self.by_name.get(name) else {
-            return 0;
-        };
-        let mut gone = BTreeSet::from([*id]);
-        let mut open = vec![*id];
+    /// The device of this name, if it is a parent.
+    pub(super) fn parent(&self, name: &str) -> Option<DeviceId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// How many devices cannot be reached when these are gone.
+    pub(super) fn cut_off_without(&self, lost: &[DeviceId]) -> usize {
+        let mut gone: BTreeSet<_> = lost.iter().copied().collect();
+        let mut open = lost.to_vec();
         while let Some(next) = open.pop() {
             for child in self.children(next) {
                 let is_cut_off = self.parents(*child).iter().all(|parent| gone.contains(parent));
@@ -81,7 +83,7 @@ impl Topology {
                 }
             }
         }
-        gone.len() - 1
+        gone.len() - lost.len()
     }
 }
 
@@ -121,9 +123,17 @@ mod tests {
             ("the same way twice", &[(2, 1), (2, 1)], 1, 1),
         ];
         for (why, edges, without, expected) in rows {
-            let found = topology(edges).cut_off_without(&name(without));
-            assert_eq!(found, expected, "{why}");
+            let topology = topology(edges);
+            let lost = topology.parent(&name(without)).unwrap_or(DeviceId(without));
+            assert_eq!(topology.cut_off_without(&[lost]), expected, "{why}");
         }
+        let two_ways = topology(&[(3, 1), (3, 2), (4, 3)]);
+        assert_eq!(
+            two_ways.cut_off_without(&[DeviceId(1), DeviceId(2)]),
+            2,
+            "both lost"
+        );
+        assert_eq!(two_ways.parent(&name(4)), None);
     }
 
     #[test]

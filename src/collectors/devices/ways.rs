@@ -15,6 +15,7 @@ use super::{
     state::{Cause, Status, Way},
     table::Table,
     topology::{Edge, Topology},
+    versions::other_half,
 };
 use crate::clock::Now;
 
@@ -77,9 +78,16 @@ impl Table {
         self.doubtful.clear();
     }
 
-    /// How many devices can be reached only through the one of this name.
+    /// How many devices can be reached only through the one of this name. Of two halves that are both lost, each
+    /// has behind it what can be reached only through either.
     pub(super) fn behind(&self, name: &str) -> usize {
-        self.topology.cut_off_without(name)
+        let Some(id) = self.topology.parent(name) else {
+            return 0;
+        };
+        let other = other_half(name).and_then(|other| self.topology.parent(&other));
+        let other = other.filter(|other| self.is_lost(*other));
+        let lost: Vec<DeviceId> = [id].into_iter().chain(other).collect();
+        self.topology.cut_off_without(&lost)
     }
 
     /// Draws conclusions from news about a device that stood like this before.

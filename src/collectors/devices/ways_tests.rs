@@ -253,6 +253,19 @@ fn one_that_was_down_before_its_router_is_not_told_again() {
 }
 
 #[test]
+fn what_hangs_behind_two_halves_is_cut_off_without_both() {
+    let timing = "interval: 10s\ntimeout: 1s\nprobes: 1";
+    let (four, six) = ("router (IPv4)", "router (IPv6)");
+    let devices = [four, six, "nas < router (IPv4), router (IPv6)", "tv < nas"];
+    let one = World::new(timing, &devices, &[(six, 100.0, 1e9)]).run(200.0);
+    assert_eq!(one.told(), ["router (IPv6) down"]);
+    assert_eq!(one.table.behind(six), 0, "the other half leads on");
+    let both = World::new(timing, &devices, &[(four, 100.0, 1e9), (six, 100.0, 1e9)]).run(200.0);
+    assert_eq!(both.told().len(), 2, "{:?}", both.told());
+    assert_eq!((both.table.behind(four), both.table.behind(six)), (2, 2));
+}
+
+#[test]
 fn a_device_with_two_ways_is_unreachable_only_without_both() {
     let timing = "interval: 10s\ntimeout: 1s\nprobes: 1";
     let devices = ["left", "right", "nas < left, right"];
