@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! schedule ──> engine (own thread) ──> prober: linux, portable; connect ──> device: account, state ──> families, readings
-//!                                                                              ways, uplink <──> topology
+//! single <──> engine: probes for whoever asks                                   ways, uplink <──> topology
 //! ```
 
 mod account;
@@ -28,6 +28,7 @@ mod probe;
 mod readings;
 mod resolve;
 mod schedule;
+mod single;
 mod state;
 mod support;
 mod table;
@@ -57,10 +58,11 @@ pub use self::{
     families::METRICS,
     gateway::find as default_gateway,
     readings::SIGNALS,
+    single::{Echo, Probed},
     state::Status,
     support::{Granted, PingSupport, probe_permission},
 };
-use self::{connect::Connector, table::Table};
+use self::{connect::Connector, single::Singles, table::Table};
 use super::{Background, Collect, Context, HealthLimits, News, Outcome, Stop};
 use crate::{
     clock::{Clock, Now},
@@ -110,6 +112,7 @@ struct Shared {
     look_up: LookUp,
     news: News,
     retry: AtomicBool,
+    singles: Singles,
 }
 
 /// Finds the addresses of a name; may block.
@@ -320,6 +323,7 @@ impl Shared {
             look_up,
             news,
             retry: AtomicBool::new(false),
+            singles: Singles::default(),
         }
     }
 
