@@ -5,6 +5,7 @@
 //!  intervals, background    ├─> latest batches ──> View ──> web (page, status)
 //!                           └─> Pipeline ─┬─> Recorder ──> history ──> web (API), charts in mails
 //!                                         └─> rules ──> alerts ──> outbox ──> delivery ──> email, webhook
+//! /probe ──> Prober ──> collectors (ping thread)
 //! SIGHUP, POST /-/reload, devices file ──> Reloader ──> collectors, log, web, Pipeline, notifiers
 //! ```
 
@@ -15,6 +16,7 @@ mod gather;
 mod greeting;
 mod keep;
 mod pipeline;
+mod probe;
 mod process;
 mod recorder;
 mod reload;
@@ -44,6 +46,7 @@ use self::{
     backstage::{Backstage, data_folder},
     gather::{Gatherer, OwnFamilies},
     pipeline::Inputs,
+    probe::Prober,
     reload::Reloader,
     schedule::{Mishaps, Schedule, keep_alive},
     view::View,
@@ -66,8 +69,9 @@ const BATCHES: usize = 64;
 const NEWS: usize = 16_384;
 /// Threads that run tasks; reading sources happens on threads of its own.
 const WORKER_THREADS: usize = 2;
-/// Threads for blocking work: a scrape and an interval run of each collector, name look-ups, and some to spare.
-const BLOCKING_THREADS: usize = 16;
+/// Threads for blocking work: a scrape and an interval run of each collector, look-ups of names of devices (8) and for
+/// probes (4), and some to spare.
+const BLOCKING_THREADS: usize = 20;
 
 /// Why the application could not run.
 #[derive(Debug, thiserror::Error)]
@@ -201,6 +205,7 @@ impl App {
                 reloader: Arc::clone(&reloader),
             }),
             desk: Arc::new(backstage.desk.clone()),
+            prober: Arc::new(Prober::new(Arc::clone(&set), reloader.in_force(), clock)),
             history: backstage.reader.clone(),
             clock,
             telemetry,
