@@ -122,6 +122,7 @@ pub fn run(
     log: logging::Handle,
     demo: Option<Arc<World>>,
 ) -> Result<(), Error> {
+    process::raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)
