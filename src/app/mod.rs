@@ -5,6 +5,7 @@
 //!  intervals, background    ├─> latest batches ──> View ──> web (page, status)
 //!                           └─> Pipeline ─┬─> Recorder ──> history ──> web (API), charts in mails
 //!                                         └─> rules ──> alerts ──> outbox ──> delivery ──> email, webhook
+//! /probe ──> Prober ──> collectors (ping thread)
 //! SIGHUP, POST /-/reload, devices file ──> Reloader ──> collectors, log, web, Pipeline, notifiers
 //! ```
 
@@ -16,6 +17,7 @@ mod gather;
 mod greeting;
 mod keep;
 mod pipeline;
+mod probe;
 mod process;
 mod recorder;
 mod reload;
@@ -47,6 +49,7 @@ use self::{
     forecast::Forecaster,
     gather::{Gatherer, OwnFamilies},
     pipeline::Inputs,
+    probe::Prober,
     reload::Reloader,
     schedule::{Mishaps, Schedule, keep_alive},
     view::View,
@@ -69,8 +72,9 @@ const BATCHES: usize = 64;
 const NEWS: usize = 16_384;
 /// Threads that run tasks; reading sources happens on threads of its own.
 const WORKER_THREADS: usize = 2;
-/// Threads for blocking work: a scrape and an interval run of each collector, name look-ups, and some to spare.
-const BLOCKING_THREADS: usize = 16;
+/// Threads for blocking work: a scrape and an interval run of each collector, look-ups of names of devices (8) and for
+/// probes (4), and some to spare.
+const BLOCKING_THREADS: usize = 20;
 
 /// Why the application could not run.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +126,7 @@ pub fn run(
     log: logging::Handle,
     demo: Option<Arc<World>>,
 ) -> Result<(), Error> {
+    process::raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -212,6 +217,7 @@ impl App {
                 reloader: Arc::clone(&reloader),
             }),
             desk: Arc::new(backstage.desk.clone()),
+            prober: Arc::new(Prober::new(Arc::clone(&set), reloader.in_force(), clock)),
             history: backstage.reader.clone(),
             clock,
             telemetry,

@@ -83,6 +83,35 @@ pub(super) fn families(started: Now) -> Vec<Family> {
     families
 }
 
+/// Files and connections that this process opens at most, when a thousand probes are asked for at once.
+#[cfg(target_os = "linux")]
+const MOST_FILES: u64 = 4_096;
+
+/// Raises the limit on open files to what this process may need, as far as it is allowed to: the usual limit is for
+/// programs that wait with `select`.
+#[cfg(target_os = "linux")]
+pub(super) fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit
+        .maximum
+        .map_or(MOST_FILES, |maximum| maximum.min(MOST_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum,
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, "the limit on open files stays; fewer probes are possible at once");
+        }
+    }
+}
+
+/// Other systems keep the limit they give.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn raise_file_limit() {}
+
 fn build_info() -> Family {
     let mut family = Family::new(&BUILD_INFO);
     let facts = [

@@ -194,6 +194,11 @@ impl Own {
         let took = 0.0031 + (self.scrapes * 7 % 13) as f64 / 8_000.0;
         page.put("netkestrel_scrape_duration_seconds", [([], took)]);
         page.put("netkestrel_exposition_omitted_series_total", [([], 0.0)]);
+        let probes = ["success", "failure", "invalid", "forbidden", "unavailable"];
+        page.put(
+            "netkestrel_probe_requests_total",
+            probes.map(|result| ([result], 0.0)),
+        );
         let levels = [
             (["error"], 0.0),
             (["warn"], (self.told / 3) as f64),

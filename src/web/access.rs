@@ -171,6 +171,7 @@ mod tests {
         let config = Config {
             listen_address: "monitor:10980".to_owned(),
             allowed_hosts: vec!["Kestrel.Example.org".to_owned()],
+            ..Config::default()
         };
         let list = HostList::new(&config, Some("box.lan"));
         let rows = [

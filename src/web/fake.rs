@@ -1,6 +1,7 @@
 //! A site for tests: the routes over stages that do as they are told.
 
 use std::{
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{
         Arc,
@@ -15,11 +16,14 @@ use axum::{
     http::HeaderMap,
 };
 use jiff::{Timestamp, tz::TimeZone};
+use smol_str::SmolStr;
+use tokio::sync::OwnedSemaphorePermit;
 use tower::ServiceExt;
 
 use super::{
-    CarryingOut, CollectorStatus, Config, Control, Desk, DeviceRow, KnownDevice, LastReload, Order, Overview,
-    Refusal, ReloadReport, Reloading, Services, Stages, Status, Telemetry, Token, Watch, router,
+    CarryingOut, CollectorStatus, Config, Control, Desk, DeviceRow, KnownDevice, LastReload, LookingUp,
+    Order, Overview, Pinged, Pinging, Pong, Prober, Refusal, ReloadReport, Reloading, Services, Stages,
+    Status, Telemetry, Token, Watch, router,
 };
 use crate::{
     alerts::Alert,
@@ -139,6 +143,56 @@ impl Desk for Fake {
     }
 }
 
+/// Watches `nas` at nas.lan and `router` at 192.0.2.1. Names ending in `lan` have two addresses, others none. Everybody answers after `takes`, but 192.0.2.9, which never does; without being `ready` nothing is sent.
+impl Prober for Fake {
+    fn device(&self, target: &str) -> Option<SmolStr> {
+        match target {
+            "nas" => Some("nas.lan".into()),
+            "router" | "192.0.2.1" => Some("192.0.2.1".into()),
+            _ => None,
+        }
+    }
+
+    fn is_device(&self, ip: IpAddr) -> bool {
+        ip == IpAddr::from([192, 0, 2, 1])
+    }
+
+    fn look_up<'a>(&'a self, name: &'a str) -> LookingUp<'a> {
+        Box::pin(async move {
+            if name == "hangs.lan" {
+                std::future::pending::<()>().await;
+            }
+            let addresses = ["192.0.2.7", "2001:db8::7"].map(|ip| ip.parse().expect("an address"));
+            let found = name
+                .ends_with("lan")
+                .then(|| addresses.map(|ip| SocketAddr::new(ip, 0)).into());
+            found.ok_or_else(|| "Name or service not known".to_owned())
+        })
+    }
+
+    fn ping(&self, to: SocketAddr, timeout: Duration, place: OwnedSemaphorePermit) -> Pinging<'_> {
+        Box::pin(async move {
+            let _place = place;
+            let is_silent = to.ip() == IpAddr::from([192, 0, 2, 9]);
+            let takes = if is_silent { timeout } else { self.takes };
+            tokio::time::sleep(takes).await;
+            let pong = Pong {
+                round_trip: Duration::from_millis(3),
+                hop_limit: Some(64),
+            };
+            let answer = if is_silent {
+                Err("no answer in time".to_owned())
+            } else {
+                Ok(pong)
+            };
+            let setup = Duration::from_micros(50);
+            self.ready
+                .load(Ordering::SeqCst)
+                .then_some(Pinged { setup, answer })
+        })
+    }
+}
+
 pub(super) struct Site {
     pub(super) fake: Arc<Fake>,
     pub(super) services: Arc<Services>,
@@ -162,6 +216,7 @@ impl Site {
             control: Arc::clone(&fake) as Arc<dyn Control>,
             watch: Arc::clone(&fake) as Arc<dyn Watch>,
             desk: Arc::clone(&fake) as Arc<dyn Desk>,
+            prober: Arc::clone(&fake) as Arc<dyn Prober>,
             history,
             clock: Clock::System,
             telemetry: Arc::new(Telemetry::default()),

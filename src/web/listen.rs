@@ -5,12 +5,13 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs},
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{Config, Error, access::is_host_name};
 
-/// Connections that wait to be accepted.
-const BACKLOG: i32 = 128;
+/// Connections that wait to be accepted: a thousand probes may be asked for at once, and whoever finds no room in this
+/// queue tries again after a whole second.
+const BACKLOG: i32 = 1024;
 
 /// Where to listen.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +48,12 @@ pub fn bind(config: &Config) -> Result<TcpListener, Error> {
         Listen::At(at) => TcpListener::bind(at),
         Listen::Named(name, port) => TcpListener::bind(resolve(name, port, address)?.as_slice()),
     };
-    opened.map_err(|source| Error::Listen {
+    let widened = opened.and_then(|listener| {
+        // The standard library listens with room for 128.
+        SockRef::from(&listener).listen(BACKLOG)?;
+        Ok(listener)
+    });
+    widened.map_err(|source| Error::Listen {
         address: address.clone(),
         advice: advice(&source),
         source,

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -49,17 +52,45 @@ const OMITTED: Desc = Desc {
     help: "Series left out of expositions because they were there twice or had no valid value.",
 };
 
+const PROBES: Desc = Desc {
+    name: "netkestrel_probe_requests_total",
+    kind: Kind::Counter,
+    labels: &["result"],
+    help: "Requests for probes, by how they ended: success, failure, invalid, forbidden or unavailable.",
+};
+
 /// Metrics of the HTTP server.
-pub const METRICS: &[&Desc] = &[&REQUESTS, &DURATION, &SCRAPE_DURATION, &OMITTED];
+pub const METRICS: &[&Desc] = &[&REQUESTS, &DURATION, &SCRAPE_DURATION, &OMITTED, &PROBES];
+
+/// How a request for a probe ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProbeResult {
+    /// The host answered.
+    Success,
+    /// It did not, or has no address.
+    Failure,
+    /// The request made no sense.
+    Invalid,
+    /// The host may not be probed.
+    Forbidden,
+    /// There was no place, or no pings are sent.
+    Unavailable,
+}
+
+impl ProbeResult {
+    /// Values of the label `result`, in the order of the variants.
+    const WORDS: [&'static str; 5] = ["success", "failure", "invalid", "forbidden", "unavailable"];
+}
 
 /// Every value of the label `handler`; what matches no route is `other`.
-pub(super) const HANDLERS: [&str; 7] = [
+pub(super) const HANDLERS: [&str; 8] = [
     "/",
     "/-/healthy",
     "/-/ready",
     "/-/reload",
     "/api/v1/status",
     "/metrics",
+    "/probe",
     OTHER,
 ];
 const OTHER: &str = "other";
@@ -69,6 +100,7 @@ pub struct Telemetry {
     requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
     durations: BTreeMap<&'static str, Histogram>,
     omitted: Mutex<Omitted>,
+    probes: [AtomicU64; ProbeResult::WORDS.len()],
 }
 
 impl Default for Telemetry {
@@ -79,6 +111,7 @@ impl Default for Telemetry {
                 .map(|handler| (handler, histogram(DURATION_BOUNDS)))
                 .into(),
             omitted: Mutex::default(),
+            probes: std::array::from_fn(|_| AtomicU64::default()),
         }
     }
 }
@@ -107,7 +140,16 @@ impl Telemetry {
             );
         }
         let omitted = self.omitted.lock().unwrap_or_else(PoisonError::into_inner).series;
-        vec![requests, durations, Family::single(&OMITTED, omitted as f64)]
+        let mut probes = Family::new(&PROBES);
+        for (word, count) in ProbeResult::WORDS.into_iter().zip(&self.probes) {
+            probes.push([SmolStr::new_static(word)], count.load(Relaxed) as f64);
+        }
+        vec![
+            requests,
+            durations,
+            Family::single(&OMITTED, omitted as f64),
+            probes,
+        ]
     }
 
     /// The family that ends an exposition.
@@ -130,6 +172,13 @@ impl Telemetry {
             );
         }
         sum.metrics.extend(new);
+    }
+
+    /// Counts a request for a probe.
+    pub(super) fn probed(&self, result: ProbeResult) {
+        if let Some(count) = self.probes.get(result as usize) {
+            count.fetch_add(1, Relaxed);
+        }
     }
 
     fn answered(&self, handler: &'static str, code: u16, took: Duration) {
@@ -170,9 +219,18 @@ mod tests {
         let telemetry = Telemetry::default();
         telemetry.answered("/metrics", 200, Duration::from_millis(3));
         telemetry.answered(OTHER, 404, Duration::from_millis(1));
+        telemetry.probed(ProbeResult::Forbidden);
         let families = telemetry.families();
         let shape: Vec<_> = families.iter().map(|f| (f.desc.name, f.points.len())).collect();
-        assert_eq!(shape, [(REQUESTS.name, 8), (DURATION.name, 2), (OMITTED.name, 1)]);
+        assert_eq!(
+            shape,
+            [
+                (REQUESTS.name, 9),
+                (DURATION.name, 2),
+                (OMITTED.name, 1),
+                (PROBES.name, 5)
+            ]
+        );
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod listen;
 mod metrics;
 mod page;
 mod parameter;
+mod probe;
+mod prober;
 mod router;
 mod scrape;
 mod server;
@@ -30,6 +32,8 @@ pub use self::{
     desk::{CarryingOut, Desk, NewSilence, Order, Refusal, Signed},
     listen::bind,
     metrics::{METRICS, Telemetry},
+    probe::{Config as ProbeConfig, IpProtocol},
+    prober::{LookingUp, Pinged, Pinging, Pong, Prober},
     router::router,
     server::serve,
     services::{
@@ -50,6 +54,8 @@ pub struct Config {
     pub listen_address: String,
     /// Host names under which the server answers, besides IP addresses, localhost and this host's name.
     pub allowed_hosts: Vec<String>,
+    /// Pings for whoever asks, as Prometheus does of `blackbox_exporter`.
+    pub probe: ProbeConfig,
 }
 
 impl Default for Config {
@@ -57,6 +63,7 @@ impl Default for Config {
         Self {
             listen_address: "127.0.0.1:10980".to_owned(),
             allowed_hosts: Vec::new(),
+            probe: ProbeConfig::default(),
         }
     }
 }
@@ -83,6 +90,7 @@ impl Config {
                 }
             }
         });
+        problems.within("probe", |problems| self.probe.validate(problems));
     }
 }
 
@@ -139,6 +147,7 @@ mod tests {
             allowed_hosts: ["nas.lan", "http://nas.lan", "nas.lan:10980", ""]
                 .map(str::to_owned)
                 .into(),
+            ..Config::default()
         };
         let mut problems = Problems::new();
         problems.within("web", |p| config.validate(p));

@@ -48,7 +48,7 @@ pub(super) fn in_order(from: Timestamp, to: Timestamp) -> Result<(), String> {
 }
 
 /// The first characters, without those that are not seen.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut chars = text.chars();
     let begin: String = chars.by_ref().take(60).collect();
     let more = if chars.next().is_some() { "…" } else { "" };

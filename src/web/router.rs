@@ -20,11 +20,11 @@ use super::{
     access::{Authorized, check_host},
     alerts,
     answer::{self, set},
-    devices, discovery, history, metrics, page, scrape,
+    devices, discovery, history, metrics, page, probe, scrape,
     services::{ReloadReport, Services},
 };
 
-/// Requests that are worked on at one time, health checks aside.
+/// Requests that are worked on at one time, health checks aside, and probes, which are counted by themselves.
 const REQUESTS: usize = 40;
 /// No request of ours has a body worth mentioning.
 const BODY_BYTES: usize = 64 * 1024;
@@ -36,6 +36,7 @@ pub fn router(services: Arc<Services>) -> Router {
     Router::new()
         .route("/", get(page::page))
         .route("/metrics", get(scrape::metrics))
+        .route(probe::PATH, get(probe::probe))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload))
@@ -136,9 +137,9 @@ async fn wrong_method(method: Method, uri: Uri) -> Response {
 /// Answers requests beyond what can be worked on at one time with 503, and those that take too long as well.
 async fn limit(State(room): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let is_health_check = matches!(path.as_str(), "/-/healthy" | "/-/ready");
-    let permit = room.try_acquire();
-    if permit.is_err() && !is_health_check {
+    let needs_room = !matches!(path.as_str(), "/-/healthy" | "/-/ready" | probe::PATH);
+    let permit = needs_room.then(|| room.try_acquire());
+    if permit.as_ref().is_some_and(Result::is_err) {
         let mut response = answer::refuse(
             &path,
             StatusCode::SERVICE_UNAVAILABLE,
@@ -147,10 +148,9 @@ async fn limit(State(room): State<Arc<Semaphore>>, request: Request, next: Next)
         set(&mut response, header::RETRY_AFTER, "1");
         return response;
     }
-    let longest = if path == "/metrics" {
-        scrape::LIMIT
-    } else {
-        REQUEST_TIMEOUT
+    let longest = match path.as_str() {
+        "/metrics" | probe::PATH => scrape::LIMIT,
+        _ => REQUEST_TIMEOUT,
     };
     timeout(longest, next.run(request)).await.unwrap_or_else(|_| {
         let detail = format!("no answer was found within {} s", longest.as_secs());

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::{answer, metrics::Telemetry, services::Services};
 use crate::exposition::{Coding, Format, Selection, Snapshot, negotiate, negotiate_coding};
 
-const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 /// What Prometheus waits unless told otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Nobody gets us to keep a request open for longer.
@@ -64,9 +64,9 @@ pub(super) async fn metrics(
 
 /// The form of the page that the client asks for.
 #[derive(Clone, Copy)]
-struct Wanted {
-    format: Format,
-    coding: Coding,
+pub(super) struct Wanted {
+    pub(super) format: Format,
+    pub(super) coding: Coding,
 }
 
 impl From<&HeaderMap> for Wanted {
@@ -95,7 +95,8 @@ async fn write(
     Some(render())
 }
 
-fn page(body: Vec<u8>, format: Format, coding: Coding) -> Response {
+/// A page of metrics as an answer.
+pub(super) fn page(body: Vec<u8>, format: Format, coding: Coding) -> Response {
     let mut response = (StatusCode::OK, body).into_response();
     let headers = response.headers_mut();
     if let Ok(content_type) = HeaderValue::from_str(&format.content_type()) {

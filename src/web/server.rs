@@ -5,10 +5,13 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 use axum_server::Handle;
 use tracing::debug;
 
-use super::{Error, connection::Limited, router, services::Services};
+use super::{Error, connection::Limited, probe::PROBES, router, services::Services};
 
-/// Connections at one time; far more than scrapers and browsers need.
+/// Connections at one time, besides those of probes; far more than scrapers and browsers need.
 const CONNECTIONS: usize = 256;
+/// Each probe under way holds a connection too, where this process may open so many files: enough for all of them, for
+/// 512 checks by TCP, and for what else it opens.
+const ENOUGH_FILES: u64 = 2_048;
 /// A new connection that has not sent a whole request head by then is closed.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
 /// The same for later requests; longer than the usual scrape interval of a minute, so that scrapers keep theirs.
@@ -27,7 +30,7 @@ pub async fn serve(
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
         .map_err(Error::Serve)?
-        .acceptor(Limited::new(CONNECTIONS))
+        .acceptor(Limited::new(connections(most_files())))
         .handle(handle.clone())
         .first_request_timeout(FIRST_REQUEST)
         .accept_error_handler(|peer, error| debug!(?peer, %error, "connection not accepted"))
@@ -46,6 +49,27 @@ pub async fn serve(
         () = shutdown => handle.graceful_shutdown(Some(grace)),
     }
     serving.await.map_err(Error::Serve)
+}
+
+fn connections(most_files: u64) -> usize {
+    if most_files < ENOUGH_FILES {
+        CONNECTIONS
+    } else {
+        CONNECTIONS + PROBES
+    }
+}
+
+/// How many files and connections this process may have open.
+#[cfg(target_os = "linux")]
+fn most_files() -> u64 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.unwrap_or(u64::MAX)
+}
+
+/// How many files and connections this process may have open: with Windows, as many as it likes. Others grant few.
+#[cfg(not(target_os = "linux"))]
+fn most_files() -> u64 {
+    if cfg!(windows) { u64::MAX } else { 0 }
 }
 
 #[cfg(test)]
@@ -144,11 +168,18 @@ mod tests {
     async fn connections_beyond_the_limit_are_closed_at_once() {
         let running = start(Duration::ZERO);
         let mut held = Vec::new();
-        for _ in 0..CONNECTIONS {
+        for _ in 0..connections(most_files()) {
             held.push(open(running.address, "").await);
         }
         let refused = rest(open(running.address, "").await).await;
         assert_eq!(refused, "");
+    }
+
+    #[test]
+    fn probes_have_connections_of_their_own_where_files_are_plenty() {
+        for (most_files, expected) in [(1_024, CONNECTIONS), (4_096, CONNECTIONS + PROBES)] {
+            assert_eq!(connections(most_files), expected, "{most_files}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

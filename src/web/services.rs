@@ -7,7 +7,10 @@ use jiff::tz::TimeZone;
 use smol_str::SmolStr;
 use tokio::sync::Semaphore;
 
-use super::{Config, Desk, HostList, Status, Telemetry, Token};
+use super::{
+    Config, Desk, HostList, Prober, Status, Telemetry, Token,
+    probe::{PROBES, Settings},
+};
 use crate::{
     clock::Clock,
     exposition::{Gather, Renderer, Shared},
@@ -193,6 +196,11 @@ pub struct Services {
     pub(super) control: Arc<dyn Control>,
     pub(super) watch: Arc<dyn Watch>,
     pub(super) desk: Arc<dyn Desk>,
+    pub(super) prober: Arc<dyn Prober>,
+    /// Places for probes for others.
+    pub(super) probes: Arc<Semaphore>,
+    /// What may be probed, and how.
+    pub(super) probe: ArcSwap<Settings>,
     pub(super) history: Option<history::Reader>,
     /// Queries of history that are worked on at one time: each may read and hold much.
     pub(super) queries: Arc<Semaphore>,
@@ -221,6 +229,9 @@ impl Services {
             control: stages.control,
             watch: stages.watch,
             desk: stages.desk,
+            prober: stages.prober,
+            probes: Arc::new(Semaphore::new(PROBES)),
+            probe: ArcSwap::from_pointee(Settings::new(&config.probe)),
             history: stages.history,
             queries: Arc::new(Semaphore::new(QUERIES)),
             clock: stages.clock,
@@ -236,6 +247,7 @@ impl Services {
     pub fn apply(&self, config: &Config) {
         self.hosts
             .store(Arc::new(HostList::new(config, self.host_name.as_deref())));
+        self.probe.store(Arc::new(Settings::new(&config.probe)));
     }
 }
 
@@ -249,6 +261,8 @@ pub struct Stages {
     pub watch: Arc<dyn Watch>,
     /// Tells of alerts and changes them.
     pub desk: Arc<dyn Desk>,
+    /// Pings for `/probe`.
+    pub prober: Arc<dyn Prober>,
     /// Reads what is remembered; `None` when nothing is.
     pub history: Option<history::Reader>,
     /// What `now` and `-24h` refer to.

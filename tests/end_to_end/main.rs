@@ -35,6 +35,8 @@ mod mails;
 mod network_rates;
 #[cfg(target_os = "linux")]
 mod no_privilege;
+#[cfg(target_os = "linux")]
+mod probe;
 mod prometheus;
 #[cfg(target_os = "linux")]
 mod topology;

@@ -52,6 +52,7 @@ pub(super) fn run(
 ) {
     let epoch = clock.now().instant;
     let (mut events, mut orders) = (Vec::new(), Vec::new());
+    let mut singles = shared.singles.open();
     shared.table().rebuild_timers();
     while !stop.load(Ordering::Acquire) {
         if shared.retry.swap(false, Ordering::AcqRel) {
@@ -59,6 +60,7 @@ pub(super) fn run(
         }
         prober.collect(&mut events);
         events.extend(mailbox.try_iter());
+        singles.settle(&mut events);
         let now = clock.now();
         let (next, news, changes) = {
             let mut table = shared.table();
@@ -70,6 +72,7 @@ pub(super) fn run(
             (table.next(), table.take_news(), table.take_changes())
         };
         shared.tell(news, changes, now);
+        let more = singles.take(now.instant, &mut orders);
         for order in orders.drain(..) {
             let begun = match order.method {
                 Method::Echo => prober.send(&order),
@@ -77,7 +80,7 @@ pub(super) fn run(
             };
             events.extend(begun.err().map(|unsent| refused(&order, unsent)));
         }
-        if events.is_empty() {
+        if events.is_empty() && !more {
             let until = [next, prober.deadline()].into_iter().flatten().min();
             prober.wait(until.map(|until| slot_end(epoch, until)));
         }

@@ -131,6 +131,52 @@ pub(super) fn value(collector: &Collector, metric: &str, labels: &[&str]) -> i64
 }
 
 #[test]
+fn a_single_probe_is_answered_and_leaves_no_trace() {
+    if !probe_permission().v4() {
+        return skipped(
+            "a_single_probe_is_answered_and_leaves_no_trace",
+            "needs a permitted ping socket",
+        );
+    }
+    let nobody = Config {
+        default_gateway: false,
+        ..config(&[])
+    };
+    watch_devices(&nobody, async |collector| {
+        let places = Arc::new(tokio::sync::Semaphore::new(1));
+        let ask = async || {
+            let place = Arc::clone(&places).acquire_owned().await.expect("is open");
+            let to = ([127, 0, 0, 1], 0).into();
+            collector.probe(to, Duration::from_secs(5), place).await
+        };
+        // Until the ping thread runs, nobody pings.
+        let mut look = interval(Duration::from_millis(20));
+        let probed = timeout(DEADLINE, async {
+            loop {
+                look.tick().await;
+                if let Some(probed) = ask().await {
+                    return probed;
+                }
+            }
+        });
+        let echo = probed.await.expect("it runs").answer.expect("loopback answers");
+        assert!(
+            echo.round_trip > Duration::ZERO && echo.round_trip < Duration::from_millis(300),
+            "{echo:?}"
+        );
+        assert_eq!(echo.hop_limit, Some(64));
+        assert_eq!(places.available_permits(), 1);
+        let families = collector.scrape(Clock::System.now()).data;
+        let counted = families
+            .iter()
+            .filter(|family| family.desc.name == "netkestrel_ping_requests_total");
+        assert_eq!(counted.map(|family| family.points.len()).sum::<usize>(), 0);
+        let unknown = collector.look_up("nowhere.invalid").await;
+        assert_eq!(unknown, Err("no such name".to_owned()));
+    });
+}
+
+#[test]
 fn loopback_answers_with_time_and_hop_limit() {
     if !probe_permission().v4() {
         return skipped(

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! schedule ──> engine (own thread) ──> prober: linux, portable; connect ──> device: account, state ──> families, readings
-//!                                                                              ways, uplink <──> topology
+//! single <──> engine: probes for whoever asks                                   ways, uplink <──> topology
 //! ```
 
 mod account;
@@ -30,6 +30,7 @@ mod readings;
 mod renewal;
 mod resolve;
 mod schedule;
+mod single;
 #[cfg(target_os = "linux")]
 mod sockets;
 mod state;
@@ -63,10 +64,11 @@ pub use self::{
     gateway::find as default_gateway,
     options::{DSCP_FORMAT, Dscp, Ip, Ping},
     readings::SIGNALS,
+    single::{Echo, Probed},
     state::Status,
     support::{Granted, PingSupport, probe_permission},
 };
-use self::{connect::Connector, table::Table};
+use self::{connect::Connector, single::Singles, table::Table};
 use super::{Background, Collect, Context, HealthLimits, News, Outcome, Stop};
 use crate::{
     clock::{Clock, Now},
@@ -116,6 +118,7 @@ struct Shared {
     look_up: LookUp,
     news: News,
     retry: AtomicBool,
+    singles: Singles,
 }
 
 /// Finds the addresses of a name; may block.
@@ -326,6 +329,7 @@ impl Shared {
             look_up,
             news,
             retry: AtomicBool::new(false),
+            singles: Singles::default(),
         }
     }
 

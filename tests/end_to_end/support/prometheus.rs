@@ -47,7 +47,7 @@ impl Prometheus {
             Command::new(server.join("prometheus")),
             server,
             histograms,
-            jobs,
+            &listed(jobs),
             Client::new,
             |_| {},
         )
@@ -57,31 +57,51 @@ impl Prometheus {
     pub(crate) fn start_filled(server: &Path, jobs: &[Job], put_in: impl FnOnce(&Path)) -> Self {
         let mut command = Command::new(server.join("prometheus"));
         command.arg("--storage.tsdb.retention.time=100y");
-        Self::start_through(command, server, Histograms::Classic, jobs, Client::new, put_in)
+        Self::start_through(
+            command,
+            server,
+            Histograms::Classic,
+            &listed(jobs),
+            Client::new,
+            put_in,
+        )
     }
 
     /// The same inside a network namespace.
     #[cfg(target_os = "linux")]
     pub(crate) fn start_inside(namespace: &str, server: &Path, jobs: &[Job]) -> Self {
+        Self::start_configured(namespace, server, &listed(jobs))
+    }
+
+    /// The same with `scrape_configs` as they stand in its file.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_configured(namespace: &str, server: &Path, scrape_configs: &str) -> Self {
         let mut command = Command::new("ip");
         command
             .args(["netns", "exec", namespace])
             .arg(server.join("prometheus"));
         let client = |address| Client::inside(namespace, address);
-        Self::start_through(command, server, Histograms::Classic, jobs, client, |_| {})
+        Self::start_through(
+            command,
+            server,
+            Histograms::Classic,
+            scrape_configs,
+            client,
+            |_| {},
+        )
     }
 
     fn start_through(
         mut command: Command,
         server: &Path,
         histograms: Histograms,
-        jobs: &[Job],
+        scrape_configs: &str,
         client: impl FnOnce(SocketAddr) -> Client,
         put_in: impl FnOnce(&Path),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         put_in(&folder.path().join("data"));
-        let (file, native_by_flag) = configure(folder.path(), server, histograms, jobs);
+        let (file, native_by_flag) = configure(folder.path(), server, histograms, scrape_configs);
         let address = free_address();
         command.arg("--config.file").arg(file);
         command.arg(format!(
@@ -168,26 +188,34 @@ fn list(client: &Client, path: &str, pointer: &str) -> Vec<Value> {
 
 /// Writes the configuration and tells whether native histograms need the flag: versions before 3.8 refuse the key,
 /// those after it ignore the flag.
-fn configure(folder: &Path, server: &Path, histograms: Histograms, jobs: &[Job]) -> (PathBuf, bool) {
+fn configure(folder: &Path, server: &Path, histograms: Histograms, scrape_configs: &str) -> (PathBuf, bool) {
     let file = folder.join("prometheus.yml");
     if histograms == Histograms::Native {
-        std::fs::write(&file, configuration("  scrape_native_histograms: true\n", jobs)).unwrap();
+        std::fs::write(
+            &file,
+            configuration("  scrape_native_histograms: true\n", scrape_configs),
+        )
+        .unwrap();
         if accepts(server, &file) {
             return (file, false);
         }
     }
-    std::fs::write(&file, configuration("", jobs)).unwrap();
+    std::fs::write(&file, configuration("", scrape_configs)).unwrap();
     assert!(accepts(server, &file), "promtool refuses the configuration");
     (file, histograms == Histograms::Native)
 }
 
-fn configuration(more: &str, jobs: &[Job]) -> String {
+/// The jobs as `scrape_configs`.
+fn listed(jobs: &[Job]) -> String {
     let job = |job: &Job| {
         let Job { name, target } = job;
         format!("  - {{job_name: {name}, static_configs: [{{targets: ['{target}']}}]}}\n")
     };
-    let jobs: String = jobs.iter().map(job).collect();
-    format!("global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n{more}scrape_configs:\n{jobs}")
+    jobs.iter().map(job).collect()
+}
+
+fn configuration(more: &str, scrape_configs: &str) -> String {
+    format!("global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n{more}scrape_configs:\n{scrape_configs}")
 }
 
 fn accepts(server: &Path, file: &Path) -> bool {

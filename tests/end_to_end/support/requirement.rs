@@ -128,6 +128,27 @@ pub(crate) fn alertmanager() -> Option<PathBuf> {
     (starts("alertmanager") && starts("amtool")).then_some(folder)
 }
 
+/// `blackbox_exporter`, where it can be started. Where Debian's archive did not give it, the test is told to run without.
+///
+/// # Panics
+/// When it is missing for another reason and `NETKESTREL_TEST_REQUIRE=1` forbids that.
+#[cfg(target_os = "linux")]
+pub(crate) fn blackbox_exporter(test: &str) -> Option<PathBuf> {
+    let program = server_folder().join("blackbox/prometheus-blackbox-exporter");
+    if succeeds(Command::new(&program).arg("--version")) {
+        return Some(program);
+    }
+    let why = std::fs::read_to_string(server_folder().join("blackbox.unavailable"));
+    assert!(
+        why.is_ok() || !nothing_may_be_skipped(),
+        "{test} needs blackbox_exporter in target/servers/blackbox/"
+    );
+    let why = why.unwrap_or_else(|_| "there is no blackbox_exporter in target/servers/blackbox/".to_owned());
+    let reason = format!("{}; compared with a written list only", why.trim());
+    show("REDUCED", test, &reason);
+    None
+}
+
 fn server_folder() -> PathBuf {
     named_or("NETKESTREL_TEST_SERVERS", "target/servers")
 }
