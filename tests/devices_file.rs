@@ -99,6 +99,24 @@ fn targets_of_prometheus_become_devices() {
 }
 
 #[test]
+fn a_rule_may_name_devices_of_the_file() {
+    let folder = Folder::with("[{name: camera, address: 192.0.2.2}]");
+    let rules =
+        "rules: [{name: slow, signal: ping_rtt_seconds, levels: {low: 0.1}, include: [camera, camrea]}]\n";
+    folder.put("netkestrel.yml", &format!("{CONFIGURATION}{rules}"));
+    let sources = Sources {
+        file: Some(folder.path().join("netkestrel.yml")),
+        ..Sources::default()
+    };
+    let notes = config::load(&sources).expect("is fine").notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].contains("camrea") && !notes[0].contains("`camera`"),
+        "{notes:?}"
+    );
+}
+
+#[test]
 fn the_file_alone_is_read_again() {
     let folder = Folder::with("[{name: a, address: 192.0.2.2}]");
     let first = folder.load().expect("is fine");
