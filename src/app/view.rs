@@ -121,6 +121,7 @@ fn known(target: &Target) -> KnownDevice {
         parents: target.parents.iter().map(SmolStr::from).collect(),
         check: SmolStr::new_static(check(target.check)),
         port: target.port,
+        paused: target.paused,
     }
 }
 
@@ -214,7 +215,7 @@ fn tiles(readings: &Readings<'_>) -> Vec<Tile> {
 
 fn measure(observed: Observed, of: fn(f64) -> Measure) -> Measure {
     match observed {
-        Observed::Value(value) | Observed::Implausible(value) => of(value),
+        Observed::Value(value) | Observed::Implausible(value) | Observed::Excused(value) => of(value),
         Observed::Missing(why) => Measure::Missing(why),
     }
 }

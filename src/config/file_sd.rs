@@ -49,6 +49,7 @@ struct Translation<'g, 'f> {
     parents: Option<&'g Node>,
     check: Option<&'g Node>,
     port: Option<&'g Node>,
+    paused: Option<&'g Node>,
     faults: &'f mut Vec<Fault>,
 }
 
@@ -65,6 +66,7 @@ impl<'g, 'f> Translation<'g, 'f> {
             parents: None,
             check: None,
             port: None,
+            paused: None,
             faults,
         };
         match &node.value {
@@ -108,6 +110,7 @@ impl<'g, 'f> Translation<'g, 'f> {
         };
         (self.name, self.group) = (label("name"), label("group"));
         (self.parents, self.check, self.port) = (label("parents"), label("check"), label("port"));
+        self.paused = label("paused");
         if let Some(name) = self.name.filter(|_| self.targets.len() > 1) {
             let message = format!(
                 "names one device, but the group has {} targets; accepted: a group for each device with a name",
@@ -177,6 +180,7 @@ impl<'g, 'f> Translation<'g, 'f> {
         let given = labels.into_iter().filter_map(|(key, node)| Some((key, node?)));
         entries.extend(given.map(|(key, node)| entry(key, as_text(node))));
         entries.extend(self.parents.map(|node| entry("parents", as_list(node))));
+        entries.extend(self.paused.map(|node| entry("paused", as_plain(node))));
         entries
     }
 
@@ -198,6 +202,14 @@ fn entry(key: &str, node: Node) -> Entry {
 fn as_text(node: &Node) -> Node {
     match text_of(node) {
         Some(text) => Node::new(Value::Text(text.to_owned()), node.origin.clone()),
+        None => node.clone(),
+    }
+}
+
+/// What may be no text, such as `true`, though labels are written as one.
+fn as_plain(node: &Node) -> Node {
+    match text_of(node) {
+        Some(text) => Node::new(Value::Plain(text.to_owned()), node.origin.clone()),
         None => node.clone(),
     }
 }

@@ -60,6 +60,10 @@ fn group(device: &KnownDevice) -> Group {
             "__meta_netkestrel_port",
             device.port.map(|port| port.to_string()).unwrap_or_default(),
         ),
+        (
+            "__meta_netkestrel_paused",
+            if device.paused { "true" } else { "" }.to_owned(),
+        ),
     ];
     Group {
         targets: [device.address.to_string()],
@@ -93,6 +97,7 @@ mod tests {
             parents: vec!["router".into(), "switch".into()],
             check: "tcp".into(),
             port: Some(445),
+            paused: true,
             ..KnownDevice::default()
         };
         Site::new(Fake {
@@ -120,6 +125,7 @@ mod tests {
             "__meta_netkestrel_parents": ",router,switch,",
             "__meta_netkestrel_check": "tcp",
             "__meta_netkestrel_port": "445",
+            "__meta_netkestrel_paused": "true",
         }});
         assert_eq!(asked("/sd/devices").await, json!([router, nas]));
         assert_eq!(asked("/sd/devices?group=core").await, json!([router]));

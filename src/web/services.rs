@@ -163,6 +163,8 @@ pub struct KnownDevice {
     pub check: SmolStr,
     /// TCP port, where it is asked on one.
     pub port: Option<u16>,
+    /// Whether it is left alone.
+    pub paused: bool,
 }
 
 /// How a device fares.

@@ -98,7 +98,7 @@ pub struct Target {
     /// Name in metrics, on the page and in mails. The address if empty.
     #[serde(default)]
     pub name: String,
-    /// IP address or host name. Names are resolved again every five minutes.
+    /// IP address or host name. Names are resolved again every five minutes, and when the device falls silent.
     pub address: String,
     /// Group for dashboards.
     #[serde(default)]
@@ -113,6 +113,9 @@ pub struct Target {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
+    /// Whether it is left alone: not asked, in no alert, and in no uptime.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
     /// Share of the known time for which it is to be up, such as 0.999; reports tell what is left of the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Ratio>,

@@ -66,7 +66,7 @@ pub(super) fn by_the_system(name: &str) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// What went wrong, without the standard library's preface.
-fn in_short(error: &io::Error) -> String {
+pub(super) fn in_short(error: &io::Error) -> String {
     let text = error.to_string();
     let short = text.strip_prefix("failed to lookup address information: ");
     short.map(str::to_owned).unwrap_or(text)

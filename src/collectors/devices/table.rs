@@ -3,10 +3,12 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet},
     net::SocketAddr,
-    time::{Duration, Instant},
+    time::Instant,
 };
+
+use smol_str::SmolStr;
 
 use super::{
     config::{Config, GATEWAY, Target},
@@ -15,6 +17,7 @@ use super::{
     readings,
     schedule::{Plan, Turn},
     state::Limits,
+    status::Status,
     topology::Topology,
     uplink::Uplink,
     ways::Stance,
@@ -24,22 +27,21 @@ use crate::{
     sample::{Change, Reading},
 };
 
-/// Names are looked up again this long after an answer, and this long after a failure.
-const LOOKUP_AGAIN: Duration = Duration::from_mins(5);
-const LOOKUP_RETRY: Duration = Duration::from_secs(30);
-
 #[derive(Debug)]
 pub(super) struct Table {
-    enabled: bool,
+    pub(super) enabled: bool,
     plan: Plan,
     pub(super) limits: Limits,
     wants_gateway: bool,
-    devices: BTreeMap<DeviceId, Device>,
+    pub(super) devices: BTreeMap<DeviceId, Device>,
     /// As in the configuration.
     order: Vec<DeviceId>,
     /// One for each device at its next turn; others are of the past and mean nothing.
-    timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
-    lookups: BTreeMap<DeviceId, Option<Instant>>,
+    pub(super) timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
+    /// When the name of a device is looked up next; `None` while that is under way.
+    pub(super) lookups: BTreeMap<DeviceId, Option<Instant>>,
+    /// Whether a lookup was brought forward, which whoever makes them has yet to be told.
+    pub(super) hastened_lookup: bool,
     next_id: u32,
     pub(super) topology: Topology,
     pub(super) uplink: Uplink,
@@ -48,6 +50,8 @@ pub(super) struct Table {
     /// Changes that nobody has been told yet.
     news: Vec<Reading>,
     changes: Vec<Change>,
+    /// Names of devices that a maintenance window covers.
+    maintenance: HashSet<SmolStr>,
     /// Replies the kernel dropped because our buffer was full.
     pub(super) dropped: u64,
 }
@@ -64,12 +68,14 @@ impl Table {
             order: Vec::new(),
             timers: BinaryHeap::new(),
             lookups: BTreeMap::new(),
+            hastened_lookup: false,
             next_id: 0,
             topology: Topology::default(),
             uplink: Uplink::default(),
             doubtful: BTreeSet::new(),
             news: Vec::new(),
             changes: Vec::new(),
+            maintenance: HashSet::new(),
             dropped: 0,
         };
         table.apply(config, now);
@@ -95,6 +101,7 @@ impl Table {
         for (index, spec) in fresh.into_iter().enumerate() {
             self.add(spec, self.plan.opening(index, count, now.instant), now);
         }
+        self.pause_what_is_to_be(now);
         self.put_in_order(config);
         self.place_anchors(config, anchors, now);
         self.draw_ways();
@@ -153,7 +160,7 @@ impl Table {
             else {
                 continue;
             };
-            if self.enabled {
+            if self.enabled && !device.spec.paused {
                 orders.extend(device.step(&self.plan, &self.limits, now));
             } else {
                 device.turn.postpone(now.instant + self.plan.interval);
@@ -173,7 +180,7 @@ impl Table {
     /// devices that are gone, or that are not to be watched, is ignored.
     pub(super) fn record(&mut self, event: &Event, now: Now, orders: &mut Vec<Order>) {
         let device = self.devices.get_mut(&event.id.device);
-        let Some(device) = device.filter(|_| self.enabled) else {
+        let Some(device) = device.filter(|device| self.enabled && !device.spec.paused) else {
             return;
         };
         let before = Stance::of(device);
@@ -181,8 +188,12 @@ impl Table {
             orders.push(order);
             return;
         }
+        let falls_silent = before.falls_silent(device);
         // That we answer ourselves says nothing about the way out.
         let is_here = device.address().is_none_or(|address| address.ip().is_loopback());
+        if falls_silent {
+            self.hasten_lookup(event.id.device, now.instant);
+        }
         self.note_news(event.id.device, now);
         self.listen(&event.what, before.is_lost(), is_here, now);
         self.look_around(event.id.device, before, now);
@@ -211,10 +222,28 @@ impl Table {
     /// Keeps what is new about a device until it is told.
     pub(super) fn note_news(&mut self, id: DeviceId, now: Now) {
         if let Some(device) = self.devices.get_mut(&id).filter(|device| !device.is_anchor)
-            && let Some(is_up) = device.take_news()
+            && device.take_news().is_some()
         {
-            self.news.push(readings::of_change(device, is_up));
+            self.news.push(readings::of_standing(device));
             self.changes.push(readings::change(device, now));
+        }
+    }
+
+    /// The devices of these names, and no other, are in a maintenance window from now on.
+    pub(super) fn set_maintenance(&mut self, names: HashSet<SmolStr>, now: Now) {
+        self.maintenance = names;
+        let Self {
+            devices,
+            maintenance,
+            limits,
+            ..
+        } = self;
+        for device in devices.values_mut().filter(|device| !device.is_anchor) {
+            let is_covered = maintenance.contains(&device.spec.name);
+            if device.machine.excuse(is_covered, limits, now) {
+                self.news.push(readings::of_standing(device));
+                self.changes.push(readings::change(device, now));
+            }
         }
     }
 
@@ -226,68 +255,6 @@ impl Table {
     /// Since when [what has changed](Self::take_news) is so.
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
-    }
-
-    /// Names to look up now. Each is given out once until [`resolved`](Self::resolved).
-    pub(super) fn take_lookups(&mut self, now: Instant) -> Vec<(DeviceId, String)> {
-        if !self.enabled {
-            return Vec::new();
-        }
-        let due = self
-            .lookups
-            .iter_mut()
-            .filter(|(_, at)| at.is_some_and(|at| at <= now));
-        due.filter_map(|(id, at)| {
-            *at = None;
-            self.devices
-                .get(id)
-                .map(|device| (*id, device.spec.address.to_string()))
-        })
-        .collect()
-    }
-
-    /// When a name is to be looked up next.
-    pub(super) fn next_lookup(&self) -> Option<Instant> {
-        self.lookups
-            .values()
-            .flatten()
-            .min()
-            .copied()
-            .filter(|_| self.enabled)
-    }
-
-    /// The answer to a lookup. An address that is still among the answers stays; a failure leaves the last one.
-    pub(super) fn resolved(&mut self, id: DeviceId, result: Result<Vec<SocketAddr>, String>, now: Instant) {
-        let (Some(device), Some(at)) = (self.devices.get_mut(&id), self.lookups.get_mut(&id)) else {
-            return;
-        };
-        let Place::Named { found, error, tried } = &mut device.place else {
-            return;
-        };
-        let first = !std::mem::replace(tried, true);
-        *at = Some(
-            now + if result.is_ok() {
-                LOOKUP_AGAIN
-            } else {
-                LOOKUP_RETRY
-            },
-        );
-        match result {
-            Ok(addresses) => {
-                let kept = found.filter(|known| addresses.contains(known));
-                *found = kept.or(addresses.first().copied());
-                *error = if found.is_some() {
-                    String::new()
-                } else {
-                    "it has no address".to_owned()
-                };
-            }
-            Err(reason) => *error = reason,
-        }
-        if first {
-            device.turn.postpone(now);
-            self.timers.push(Reverse((now, id)));
-        }
     }
 
     /// Where the default gateway is now. One at another address is another device, though its name stays. Once
@@ -363,6 +330,19 @@ impl Table {
         }
     }
 
+    /// Leaves devices alone that are paused, and has those asked soon that are so no more.
+    fn pause_what_is_to_be(&mut self, now: Now) {
+        for device in self.devices.values_mut().filter(|_| self.enabled) {
+            match (device.spec.paused, device.machine.status() == Status::Paused) {
+                (true, false) => device.pause(now),
+                (false, true) => device.go_on(now.instant, now),
+                _ => continue,
+            }
+            self.news.push(readings::of_standing(device));
+            self.changes.push(readings::change(device, now));
+        }
+    }
+
     fn put_in_order(&mut self, config: &Config) {
         let targets = config.devices().map(Target::display_name);
         let positions: HashMap<_, _> = targets.zip(0_usize..).collect();
@@ -378,20 +358,11 @@ impl Table {
     pub(super) fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {
         let id = DeviceId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
-        self.devices.insert(id, Device::new(id, spec, first, now));
+        let is_covered = self.maintenance.contains(&spec.name);
+        let mut device = Device::new(id, spec, first, now);
+        device.machine.excuse(is_covered, &self.limits, now);
+        self.devices.insert(id, device);
         id
-    }
-
-    /// New names are looked up at once; lookups that are under way or planned stay so.
-    fn schedule_lookups(&mut self, now: Now) {
-        let before = std::mem::take(&mut self.lookups);
-        let named = self
-            .devices
-            .values()
-            .filter(|device| matches!(device.place, Place::Named { .. }));
-        self.lookups = named
-            .map(|d| (d.id, before.get(&d.id).copied().unwrap_or(Some(now.instant))))
-            .collect();
     }
 }
 

@@ -12,7 +12,8 @@ use smol_str::SmolStr;
 use super::{
     device::Device,
     probe::DeviceId,
-    state::{Cause, Status, Way},
+    state::{Cause, Way},
+    status::Status,
     table::Table,
     topology::{Edge, Topology},
 };
@@ -46,6 +47,11 @@ impl Stance {
             is_lost: device.machine.is_lost(),
             is_silent: device.machine.is_silent(),
         }
+    }
+
+    /// Whether the device keeps silent, and did not before.
+    pub(super) fn falls_silent(self, device: &Device) -> bool {
+        !self.is_silent && device.machine.is_silent()
     }
 
     /// Whether it was down or out of reach.
