@@ -32,6 +32,8 @@ mod hostile_names;
 #[cfg(target_os = "linux")]
 mod mails;
 #[cfg(target_os = "linux")]
+mod names;
+#[cfg(target_os = "linux")]
 mod network_rates;
 #[cfg(target_os = "linux")]
 mod no_privilege;
