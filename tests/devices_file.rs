@@ -47,7 +47,7 @@ fn rows(config: &Config) -> Vec<Row> {
             target.display_name().to_owned(),
             target.address.clone(),
             target.group.clone(),
-            target.parents.join(" "),
+            target.parents().join(" "),
             target.check,
             target.port,
         )

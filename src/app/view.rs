@@ -118,7 +118,10 @@ fn known(target: &Target) -> KnownDevice {
         name: target.display_name().into(),
         address: target.address.as_str().into(),
         group: target.group.as_str().into(),
-        parents: target.parents.iter().map(SmolStr::from).collect(),
+        parents: target
+            .parents
+            .as_ref()
+            .map(|names| names.iter().map(SmolStr::from).collect()),
         check: SmolStr::new_static(check(target.check)),
         port: target.port,
         paused: target.paused,

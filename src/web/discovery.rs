@@ -47,9 +47,10 @@ pub(super) async fn devices(
 /// Labels without a value are left out: to Prometheus that is the same.
 fn group(device: &KnownDevice) -> Group {
     // Commas around as well, as Prometheus' own discoveries have them, so that one name is found by `,name,`.
-    let parents = match device.parents.join(",") {
-        names if names.is_empty() => names,
-        names => format!(",{names},"),
+    let parents = match device.parents.as_deref() {
+        None => String::new(),
+        Some([]) => ",".to_owned(),
+        Some(names) => format!(",{},", names.join(",")),
     };
     let labels = [
         ("__meta_netkestrel_name", device.name.to_string()),
@@ -88,13 +89,14 @@ mod tests {
             name: "router".into(),
             address: "192.0.2.1".into(),
             group: "core".into(),
+            parents: Some(Vec::new()),
             check: "icmp".into(),
             ..KnownDevice::default()
         };
         let nas = KnownDevice {
             name: "nas".into(),
             address: "nas.lan".into(),
-            parents: vec!["router".into(), "switch".into()],
+            parents: Some(vec!["router".into(), "switch".into()]),
             check: "tcp".into(),
             port: Some(445),
             paused: true,
@@ -118,6 +120,7 @@ mod tests {
         let router = json!({"targets": ["192.0.2.1"], "labels": {
             "__meta_netkestrel_name": "router",
             "__meta_netkestrel_group": "core",
+            "__meta_netkestrel_parents": ",",
             "__meta_netkestrel_check": "icmp",
         }});
         let nas = json!({"targets": ["nas.lan"], "labels": {

@@ -34,7 +34,8 @@ pub struct Config {
     /// File with more devices, as YAML or JSON: a list such as `targets`, or one in the format of Prometheus' `file_sd`.
     /// A relative path starts from the folder of the configuration. A change of the file is taken in by itself.
     pub devices_file: String,
-    /// Whether the default gateway is watched, under the name `gateway`, when no device is listed.
+    /// Whether the default gateway is watched, under the name `gateway`: when no device is listed, or when a listed one
+    /// without `parents` is reached through it.
     pub default_gateway: bool,
     /// When a device that answers counts as degraded.
     pub degraded: Degraded,
@@ -103,9 +104,10 @@ pub struct Target {
     /// Group for dashboards.
     #[serde(default)]
     pub group: String,
-    /// Names of the devices this one is reached through.
-    #[serde(default)]
-    pub parents: Vec<String>,
+    /// Names of the devices this one is reached through. Without it, the default gateway is the parent of a device to
+    /// which no other route leads; `[]` means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parents: Option<Vec<String>>,
     /// How the device is asked.
     #[serde(default)]
     pub check: Check,
@@ -188,6 +190,12 @@ impl Target {
         }
     }
 
+    /// Names of the devices that its settings say it is reached through.
+    #[must_use]
+    pub fn parents(&self) -> &[String] {
+        self.parents.as_deref().unwrap_or_default()
+    }
+
     /// The name, or the address if no name was given.
     #[must_use]
     pub fn display_name(&self) -> &str {
@@ -239,13 +247,19 @@ impl Config {
         self.default_gateway && self.devices().next().is_none()
     }
 
-    /// Names of the devices that are watched.
+    /// Whether the default gateway is watched if a device is reached through it.
+    #[must_use]
+    pub fn may_watch_gateway(&self) -> bool {
+        let mut devices = self.devices();
+        self.default_gateway && devices.any(|device| device.parents.is_none())
+    }
+
+    /// Names of the devices that are watched, and of the default gateway where it may be.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        if self.watches_gateway() {
-            return vec![GATEWAY];
-        }
-        self.devices().map(Target::display_name).collect()
+        let gateway = self.watches_gateway() || self.may_watch_gateway();
+        let devices = self.devices().map(Target::display_name);
+        devices.chain(gateway.then_some(GATEWAY)).collect()
     }
 
     pub(in crate::collectors) fn validate(&self, problems: &mut Problems) {

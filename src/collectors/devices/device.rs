@@ -26,7 +26,8 @@ pub(super) struct Spec {
     pub(super) group: SmolStr,
     /// As configured; of the default gateway its present address.
     pub(super) address: SmolStr,
-    pub(super) parents: Box<[SmolStr]>,
+    /// `None` where nothing is said of them.
+    pub(super) parents: Option<Box<[SmolStr]>>,
     pub(super) check: Check,
     pub(super) port: u16,
     pub(super) paused: bool,
@@ -38,7 +39,10 @@ impl Spec {
             name: target.display_name().into(),
             group: target.group.as_str().into(),
             address: target.address.as_str().into(),
-            parents: target.parents.iter().map(SmolStr::new).collect(),
+            parents: target
+                .parents
+                .as_ref()
+                .map(|names| names.iter().map(SmolStr::new).collect()),
             check: target.check,
             port: target.port.unwrap_or_default(),
             paused: target.paused,
@@ -48,6 +52,11 @@ impl Spec {
     /// An address that stands for the world outside.
     pub(super) fn anchor(address: &str) -> Self {
         Self::of(&Target::new(address))
+    }
+
+    /// Names of its parents that are written.
+    pub(super) fn parents(&self) -> &[SmolStr] {
+        self.parents.as_deref().unwrap_or_default()
     }
 
     /// Whether the accumulated counters of `other` go on with this one.

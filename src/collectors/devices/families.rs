@@ -132,6 +132,7 @@ const PER_DEVICE: &[(&Desc, Fill)] = &[
 
 /// A device as one exposition sees it.
 struct Seen<'a> {
+    table: &'a Table,
     device: &'a Device,
     now: Now,
     interval: Duration,
@@ -148,6 +149,7 @@ pub(super) fn of(table: &Table, now: Now) -> Vec<Family> {
                 fill(
                     &mut family,
                     &Seen {
+                        table,
                         device,
                         now,
                         interval,
@@ -189,7 +191,7 @@ impl Seen<'_> {
             spec.address.clone(),
             ip.map(|ip| ip.to_smolstr()).unwrap_or_default(),
             SmolStr::new_static(version),
-            spec.parents.join(",").into(),
+            self.table.parents_of(self.device).join(",").into(),
         ]
     }
 

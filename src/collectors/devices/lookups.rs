@@ -96,6 +96,7 @@ impl Table {
             }
             Err(reason) => *error = reason,
         }
+        self.beyond.note_move(before, *found, now);
         let has_moved = before.is_some() && found.is_some() && before != *found;
         if has_moved && device.has_moved(now) {
             self.hasten(id, now);

@@ -9,6 +9,7 @@
 //! In a demo and in tests `play` takes the place of the engine and the lookups; everything else is the same.
 
 mod account;
+mod beyond;
 mod circles;
 mod config;
 mod connect;

@@ -11,8 +11,10 @@ use std::{
 use smol_str::SmolStr;
 
 use super::{
+    beyond::Beyond,
     config::{Config, GATEWAY, Target},
     device::{Device, FollowUp, Place, Spec},
+    gateway::Routes,
     probe::{DeviceId, Event, Order},
     readings,
     schedule::{Plan, Turn},
@@ -33,9 +35,10 @@ pub(super) struct Table {
     plan: Plan,
     pub(super) limits: Limits,
     wants_gateway: bool,
+    pub(super) beyond: Beyond,
     pub(super) devices: BTreeMap<DeviceId, Device>,
     /// As in the configuration.
-    order: Vec<DeviceId>,
+    pub(super) order: Vec<DeviceId>,
     /// One for each device at its next turn; others are of the past and mean nothing.
     pub(super) timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
     /// When the name of a device is looked up next; `None` while that is under way.
@@ -64,6 +67,7 @@ impl Table {
             plan: plan_of(config, now.instant),
             limits: limits_of(config),
             wants_gateway: false,
+            beyond: Beyond::default(),
             devices: BTreeMap::new(),
             order: Vec::new(),
             timers: BinaryHeap::new(),
@@ -86,6 +90,8 @@ impl Table {
     pub(super) fn apply(&mut self, config: &Config, now: Now) {
         let was_enabled = std::mem::replace(&mut self.enabled, config.enabled);
         self.wants_gateway = config.watches_gateway();
+        self.beyond.is_wanted = config.may_watch_gateway();
+        let gateway = self.take_gateway();
         let before_plan = self.plan;
         self.plan = plan_of(config, before_plan.epoch);
         self.limits = limits_of(config);
@@ -104,6 +110,7 @@ impl Table {
         self.pause_what_is_to_be(now);
         self.put_in_order(config);
         self.place_anchors(config, anchors, now);
+        self.place_gateway(gateway, now);
         self.draw_ways();
         self.schedule_lookups(now);
         self.rebuild_timers();
@@ -132,8 +139,18 @@ impl Table {
         &self.plan
     }
 
-    pub(super) fn wants_gateway(&self) -> bool {
-        self.enabled && self.wants_gateway
+    /// Whether the routes of this host are to be known.
+    pub(super) fn wants_routes(&self) -> bool {
+        self.enabled && (self.wants_gateway || self.beyond.is_wanted)
+    }
+
+    /// The default gateway and what is reached without it are like this now.
+    pub(super) fn set_routes(&mut self, routes: Routes, now: Now) {
+        if self.wants_gateway {
+            self.set_gateway(routes.gateway, now);
+        } else {
+            self.know_routes(routes, now);
+        }
     }
 
     /// Lets devices nothing is heard of become unknown.
@@ -168,12 +185,14 @@ impl Table {
             self.timers.push(Reverse((device.turn.next(), id)));
         }
         self.look_at_uplink(now);
+        self.redraw_if_due(now);
     }
 
     /// When something is due next.
     pub(super) fn next(&self) -> Option<Instant> {
         let asked = self.timers.peek().map(|Reverse((at, _))| *at);
-        asked.into_iter().chain(self.uplink_due()).min()
+        let others = [self.uplink_due(), self.beyond.redraw];
+        asked.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Takes news about a probe into account; what must be asked in consequence is added to `orders`. News about
@@ -259,7 +278,7 @@ impl Table {
 
     /// Where the default gateway is now. One at another address is another device, though its name stays. Once
     /// found, a gateway that vanishes stays watched at its last address.
-    pub(super) fn set_gateway(&mut self, gateway: Option<SocketAddr>, now: Now) {
+    fn set_gateway(&mut self, gateway: Option<SocketAddr>, now: Now) {
         let Some(address) = gateway.filter(|_| self.wants_gateway) else {
             return;
         };
@@ -308,6 +327,12 @@ impl Table {
             .extract_if(.., |_, device| device.is_anchor)
             .map(|(_, device)| device)
             .collect()
+    }
+
+    /// Takes a device out, wherever it is in the order.
+    pub(super) fn remove(&mut self, id: DeviceId) -> Option<Device> {
+        self.lookups.remove(&id);
+        self.devices.remove(&id)
     }
 
     pub(super) fn keep(&mut self, mut device: Device, spec: Spec) {
@@ -366,7 +391,7 @@ impl Table {
     }
 }
 
-fn gateway_spec(address: SocketAddr) -> Spec {
+pub(super) fn gateway_spec(address: SocketAddr) -> Spec {
     let target = Target {
         name: GATEWAY.to_owned(),
         ..Target::new(address.ip().to_string())
