@@ -99,6 +99,32 @@ fn targets_of_prometheus_become_devices() {
 }
 
 #[test]
+fn labels_pause_devices_and_tell_no_parents_from_none_written() {
+    let folder = Folder::with(
+        r#"[{"targets": ["a", "b"], "labels": {"paused": "true", "parents": ","}},
+            {"targets": ["c"], "labels": {"__meta_netkestrel_paused": "false"}}]"#,
+    );
+    let config = folder.load().expect("is fine");
+    let listed = config.collectors.devices.listed.targets.iter();
+    let facts: Vec<_> = listed
+        .map(|target| (target.paused, target.parents.clone()))
+        .collect();
+    assert_eq!(
+        facts,
+        [(true, Some(Vec::new())), (true, Some(Vec::new())), (false, None)]
+    );
+    folder.put(
+        "devices.yaml",
+        r#"[{"targets": ["a"], "labels": {"paused": "yes please"}}]"#,
+    );
+    let error = folder.load().expect_err("is neither").to_string();
+    assert!(
+        error.ends_with("[0].paused: given `yes please`; accepted: `true` or `false`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_rule_may_name_devices_of_the_file() {
     let folder = Folder::with("[{name: camera, address: 192.0.2.2}]");
     let rules =
