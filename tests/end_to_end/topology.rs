@@ -119,6 +119,11 @@ fn a_default_gateway_that_dies_is_one_mail_for_all_that_is_reached_through_it() 
     let mut netkestrel = site.watch(&format!("    targets:\n{devices_beyond}{alone}"));
     devices(&mut netkestrel, "up", BEHIND + 2);
     assert!(netkestrel.page().devices().contains(&"gateway".to_owned()));
+    let found = netkestrel.client.get("/sd/devices").text().to_owned();
+    assert!(
+        found.contains(r#"{"targets":["10.77.0.2"],"labels":{"__meta_netkestrel_check":"icmp","__meta_netkestrel_name":"gateway"}}"#),
+        "{found}"
+    );
     site.router.ip("link set far down");
     mails(&mut netkestrel, &mailbox, 2);
     devices(&mut netkestrel, "unreachable", BEHIND);
