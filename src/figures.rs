@@ -155,6 +155,7 @@ pub fn missing(reason: Missing) -> &'static str {
         Missing::LocalNetwork => "our own network is down",
         Missing::ParentDown => "what it is reached through is down",
         Missing::NoSample => "nothing measured yet",
+        Missing::Paused => "paused in the configuration",
     }
 }
 

@@ -172,6 +172,8 @@ pub enum Missing {
     ParentDown,
     /// Nothing was measured in this interval.
     NoSample,
+    /// It is not asked, by request.
+    Paused,
 }
 
 /// What was seen when a signal was read.
@@ -181,6 +183,8 @@ pub enum Observed {
     Value(f64),
     /// A value that cannot be right, such as a rate above the link's speed: kept, but flagged.
     Implausible(f64),
+    /// A value of a time that does not count, such as a maintenance window: judged, but in no uptime.
+    Excused(f64),
     /// No value, and why.
     Missing(Missing),
 }
@@ -190,7 +194,7 @@ impl Observed {
     #[must_use]
     pub fn value(self) -> Option<f64> {
         match self {
-            Self::Value(value) | Self::Implausible(value) => Some(value),
+            Self::Value(value) | Self::Implausible(value) | Self::Excused(value) => Some(value),
             Self::Missing(_) => None,
         }
     }

@@ -47,7 +47,7 @@ fn rows(config: &Config) -> Vec<Row> {
             target.display_name().to_owned(),
             target.address.clone(),
             target.group.clone(),
-            target.parents.join(" "),
+            target.parents().join(" "),
             target.check,
             target.port,
         )
@@ -115,6 +115,50 @@ fn targets_of_prometheus_may_name_their_ip_version() {
     let watched = config.collectors.devices.watched();
     let names: Vec<_> = watched.map(|target| target.display_name().to_owned()).collect();
     assert_eq!(names, ["own", "nas.lan (IPv4)", "nas.lan (IPv6)", "web.lan"]);
+}
+
+#[test]
+fn labels_pause_devices_and_tell_no_parents_from_none_written() {
+    let folder = Folder::with(
+        r#"[{"targets": ["a", "b"], "labels": {"paused": "true", "parents": ","}},
+            {"targets": ["c"], "labels": {"__meta_netkestrel_paused": "false"}}]"#,
+    );
+    let config = folder.load().expect("is fine");
+    let listed = config.collectors.devices.listed.targets.iter();
+    let facts: Vec<_> = listed
+        .map(|target| (target.paused, target.parents.clone()))
+        .collect();
+    assert_eq!(
+        facts,
+        [(true, Some(Vec::new())), (true, Some(Vec::new())), (false, None)]
+    );
+    folder.put(
+        "devices.yaml",
+        r#"[{"targets": ["a"], "labels": {"paused": "yes please"}}]"#,
+    );
+    let error = folder.load().expect_err("is neither").to_string();
+    assert!(
+        error.ends_with("[0].paused: given `yes please`; accepted: `true` or `false`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_rule_may_name_devices_of_the_file() {
+    let folder = Folder::with("[{name: camera, address: 192.0.2.2}]");
+    let rules =
+        "rules: [{name: slow, signal: ping_rtt_seconds, levels: {low: 0.1}, include: [camera, camrea]}]\n";
+    folder.put("netkestrel.yml", &format!("{CONFIGURATION}{rules}"));
+    let sources = Sources {
+        file: Some(folder.path().join("netkestrel.yml")),
+        ..Sources::default()
+    };
+    let notes = config::load(&sources).expect("is fine").notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].contains("camrea") && !notes[0].contains("`camera`"),
+        "{notes:?}"
+    );
 }
 
 #[test]

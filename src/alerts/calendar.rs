@@ -5,9 +5,8 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan, civil, tz::TimeZone};
 
 use super::{
-    Alert,
     config::{Config, Day, Maintenance, QuietHours, moment, time_of_day},
-    matcher::Matcher,
+    matcher::{Matcher, Traits},
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -65,12 +64,12 @@ impl Calendar {
         spans.filter(|span| within(*span, at)).map(|(_, end)| end).max()
     }
 
-    /// Whether the alert is expected at that moment.
-    pub(super) fn expects(&self, alert: &Alert, at: Timestamp) -> bool {
+    /// Whether an alert like this is expected at that moment.
+    pub(super) fn expects(&self, alert: Traits<'_>, at: Timestamp) -> bool {
         let mut matching = self
             .maintenance
             .iter()
-            .filter(|(matcher, _)| matcher.matches(alert));
+            .filter(|(matcher, _)| matcher.picks(alert));
         matching.any(|(_, times)| self.spans(times, at, 0).iter().any(|span| within(*span, at)))
     }
 

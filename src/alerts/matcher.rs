@@ -24,13 +24,38 @@ pub struct Matcher {
     pub severity: Vec<Severity>,
 }
 
+/// What alerts are picked by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Traits<'a> {
+    pub(super) rule: &'a str,
+    pub(super) subject: &'a str,
+    pub(super) signal: &'a str,
+    pub(super) severity: Severity,
+}
+
+impl<'a> From<&'a Alert> for Traits<'a> {
+    fn from(alert: &'a Alert) -> Self {
+        Self {
+            rule: &alert.rule,
+            subject: &alert.subject,
+            signal: &alert.signal,
+            severity: alert.severity,
+        }
+    }
+}
+
 impl Matcher {
     /// Whether the alert is meant.
     #[must_use]
     pub fn matches(&self, alert: &Alert) -> bool {
-        self.rule.matches(&alert.rule)
-            && self.subject.matches(&alert.subject)
-            && self.signal.matches(&alert.signal)
+        self.picks(alert.into())
+    }
+
+    /// Whether an alert like this is meant.
+    pub(super) fn picks(&self, alert: Traits<'_>) -> bool {
+        self.rule.matches(alert.rule)
+            && self.subject.matches(alert.subject)
+            && self.signal.matches(alert.signal)
             && (self.severity.is_empty() || self.severity.contains(&alert.severity))
     }
 

@@ -16,6 +16,7 @@ mod silence;
 mod store;
 mod suppress;
 mod track;
+mod windows;
 mod wishes;
 
 pub use self::{
@@ -29,6 +30,7 @@ pub use self::{
     silence::Silence,
     store::{Saved, Store},
     suppress::Reason,
+    windows::Windows,
 };
 
 #[cfg(test)]

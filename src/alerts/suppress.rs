@@ -52,7 +52,7 @@ impl Policy<'_> {
         let mut silences = self.silences.iter();
         if silences.any(|silence| silence.holds(self.now) && silence.matching.matches(alert)) {
             Some(Reason::Silence)
-        } else if self.calendar.expects(alert, self.now) {
+        } else if self.calendar.expects(alert.into(), self.now) {
             Some(Reason::Maintenance)
         } else {
             None

@@ -86,7 +86,7 @@ impl Correspondence {
         let places = targets.map(|target| {
             let place = Place {
                 group: target.group.clone(),
-                parent: target.parents.first().cloned().unwrap_or_default(),
+                parent: target.parents().first().cloned().unwrap_or_default(),
             };
             (target.display_name().to_owned(), place)
         });

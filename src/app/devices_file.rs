@@ -19,8 +19,8 @@ enum Found {
 /// Decides whether what is found is news.
 #[derive(Debug)]
 struct Watch {
-    /// What was taken in, or refused.
-    settled: Found,
+    /// What was taken in, or refused; `None` when it is to be tried again whatever it is.
+    settled: Option<Found>,
     /// What was found last, if it differs: a file that is being written differs at each look.
     moving: Option<Found>,
 }
@@ -28,19 +28,24 @@ struct Watch {
 impl Watch {
     fn new(digest: u64) -> Self {
         Self {
-            settled: Found::Content(digest),
+            settled: Some(Found::Content(digest)),
             moving: None,
         }
+    }
+
+    /// What is found next is news.
+    fn doubt(&mut self) {
+        self.settled = None;
     }
 
     /// Whether the file is to be read now.
     fn look(&mut self, found: Found) -> bool {
         let before = self.moving.replace(found);
-        if found == self.settled {
+        if Some(found) == self.settled {
             self.moving = None;
         } else if before == Some(found) {
             *self = Self {
-                settled: found,
+                settled: Some(found),
                 moving: None,
             };
             return true;
@@ -76,6 +81,7 @@ pub(super) async fn follow(reloader: Arc<Reloader>, mut stop: Stop) {
         };
         tokio::select! {
             () = stopped(&mut stop) => return,
+            () = reloader.refused() => watch.doubt(),
             changed = config.changed() => if changed.is_err() {
                 return;
             },
@@ -119,5 +125,12 @@ mod tests {
         ] {
             assert_eq!(watch.look(found), is_news, "{what}");
         }
+        watch.doubt();
+        assert!(!watch.look(two), "it may still be written");
+        assert!(
+            watch.look(two),
+            "a reload was refused for it, or for what was there for a moment"
+        );
+        assert!(!watch.look(two), "it is known");
     }
 }

@@ -16,6 +16,7 @@ mod forecast;
 mod gather;
 mod greeting;
 mod keep;
+mod maintenance;
 mod pipeline;
 mod probe;
 mod process;
@@ -48,6 +49,7 @@ use self::{
     backstage::{Backstage, data_folder},
     forecast::Forecaster,
     gather::{Gatherer, OwnFamilies},
+    maintenance::Maintenance,
     pipeline::Inputs,
     probe::Prober,
     reload::Reloader,
@@ -180,6 +182,7 @@ impl App {
             ..context(&config, clock, heralds.clone())
         };
         let set = Arc::new(collectors::Set::new(&config.collectors, &context));
+        Maintenance::new(&config).tell(&set, started.wall);
         let backstage = Backstage::build(&config, folder.as_deref(), (&host_name(), &set, clock))?;
         let collectors: Vec<_> = set.all().into_iter().map(|c| Arc::new(Guarded::new(c))).collect();
         let mishaps = Arc::new(Mishaps::default());
@@ -293,6 +296,12 @@ impl App {
             self.collectors.clone(),
             Arc::clone(&self.set),
             self.clock,
+        ));
+        tasks.spawn(maintenance::follow(
+            Arc::clone(&self.set),
+            self.reloader.in_force(),
+            self.clock,
+            stopping.clone(),
         ));
         tasks.spawn(devices_file::follow(Arc::clone(&self.reloader), stopping.clone()));
         tasks.spawn(signals::reload_on_hangup(self.reloader, stopping)?);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -42,6 +42,8 @@ pub(super) struct Reloader {
     changed: watch::Sender<u64>,
     in_force: watch::Sender<Arc<Config>>,
     services: OnceLock<Weak<web::Services>>,
+    /// Told when a reload failed for the devices file alone.
+    refused: Notify,
     /// Held while a reload reads files, which may take long; `state` is only held to look and to commit.
     reloading: Mutex<()>,
     state: Mutex<State>,
@@ -53,6 +55,8 @@ struct State {
     last_attempt: Option<Attempt>,
     /// The last time the devices file alone was read, if that failed and nothing has succeeded since.
     bad_devices: Option<Attempt>,
+    /// Whether the last reload that was asked for failed for the devices file alone: it is made up for with that file.
+    is_owed: bool,
 }
 
 /// A reload that was asked for.
@@ -81,12 +85,14 @@ impl Reloader {
             log,
             changed: watch::channel(0).0,
             services: OnceLock::new(),
+            refused: Notify::new(),
             reloading: Mutex::default(),
             state: Mutex::new(State {
                 config,
                 last_success: clock.now(),
                 last_attempt: None,
                 bad_devices: None,
+                is_owed: false,
             }),
         }
     }
@@ -128,16 +134,32 @@ impl Reloader {
         ]
     }
 
+    /// Returns when a reload failed for the devices file alone, which is to be looked at again then.
+    pub(super) async fn refused(&self) {
+        self.refused.notified().await;
+    }
+
     /// One at a time, so that two cannot mix. Blocks: it reads files.
     fn load_and_apply(&self) -> Reload {
         let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let reload = self.load_anew();
+        if self.state().is_owed {
+            self.refused.notify_one();
+        }
+        reload
+    }
+
+    /// Puts in force what the sources say now.
+    fn load_anew(&self) -> Reload {
         let at = self.clock.now();
         let loaded = match config::load(&self.sources) {
             Ok(loaded) => loaded,
             Err(problem) => {
                 error!(%problem, "failed to reload the configuration; the one before stays in force");
                 let error = problem.to_string();
-                self.state().last_attempt = Some(Attempt {
+                let mut state = self.state();
+                state.is_owed = problem.lies_in(&state.config.collectors.devices.listed.file);
+                state.last_attempt = Some(Attempt {
                     at,
                     error: Some(error.clone()),
                 });
@@ -162,6 +184,7 @@ impl Reloader {
         state.last_success = at;
         state.last_attempt = Some(Attempt { at, error: None });
         state.bad_devices = None;
+        state.is_owed = false;
         report
     }
 
@@ -175,11 +198,18 @@ impl Reloader {
 
     fn take_devices(&self) {
         let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.state().is_owed && (self.load_anew().is_ok() || self.state().is_owed) {
+            return;
+        }
         let at = self.clock.now();
         let before = self.state().config.clone();
         match config::reread_devices(&before) {
             Ok(config) => {
                 self.apply(&config);
+                let known = before.notes();
+                let notes = config.notes();
+                let fresh = notes.iter().filter(|note| !known.contains(note));
+                fresh.for_each(|note| warn!(note, "configuration"));
                 let devices = config.collectors.devices.listed.targets.len();
                 let mut state = self.state();
                 state.config = config;

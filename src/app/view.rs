@@ -1,6 +1,6 @@
 //! What the page and the status show, read off the collectors' latest batches: nothing is measured for it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use smol_str::SmolStr;
@@ -84,17 +84,17 @@ impl Watch for View {
     fn devices(&self) -> Vec<KnownDevice> {
         let config = Arc::clone(&self.reloader.in_force().borrow());
         let devices = &config.collectors.devices;
-        if !devices.watches_gateway() {
-            return devices.devices().map(known).collect();
-        }
-        let gateway = self.set.devices.overview(self.clock.now()).into_iter();
-        let known = gateway.map(|device| KnownDevice {
+        let listed: HashSet<&str> = devices.devices().map(Target::display_name).collect();
+        let watched = self.set.devices.overview(self.clock.now()).into_iter();
+        // The default gateway, if it is watched without being listed.
+        let found = watched.filter(|device| !listed.contains(device.name.as_str()));
+        let found = found.map(|device| KnownDevice {
             name: device.name,
             address: device.address,
             check: SmolStr::new_static(check(Check::Icmp)),
             ..KnownDevice::default()
         });
-        known.collect()
+        devices.devices().map(known).chain(found).collect()
     }
 
     fn zone(&self) -> TimeZone {
@@ -118,7 +118,10 @@ fn known(target: &Target) -> KnownDevice {
         name: target.display_name().into(),
         address: target.address.as_str().into(),
         group: target.group.as_str().into(),
-        parents: target.parents.iter().map(SmolStr::from).collect(),
+        parents: target
+            .parents
+            .as_ref()
+            .map(|names| names.iter().map(SmolStr::from).collect()),
         check: SmolStr::new_static(check(target.check)),
         port: target.port,
         ip: SmolStr::new_static(match target.ip {
@@ -127,6 +130,7 @@ fn known(target: &Target) -> KnownDevice {
             Ip::V6 => "6",
             Ip::Both => "both",
         }),
+        paused: target.paused,
     }
 }
 
@@ -220,7 +224,7 @@ fn tiles(readings: &Readings<'_>) -> Vec<Tile> {
 
 fn measure(observed: Observed, of: fn(f64) -> Measure) -> Measure {
     match observed {
-        Observed::Value(value) | Observed::Implausible(value) => of(value),
+        Observed::Value(value) | Observed::Implausible(value) | Observed::Excused(value) => of(value),
         Observed::Missing(why) => Measure::Missing(why),
     }
 }

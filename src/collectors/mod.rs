@@ -78,15 +78,6 @@ pub struct Context {
     pub demo: Option<Arc<demo::World>>,
 }
 
-impl Context {
-    /// The present moment, in a demo that which it shows.
-    fn now(&self) -> Now {
-        self.demo
-            .as_ref()
-            .map_or_else(|| self.clock.now(), |world| world.now())
-    }
-}
-
 /// Roots of the host's file systems; other than `/` when the host is seen through a container's mounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -50,6 +50,7 @@ struct Translation<'g, 'f> {
     check: Option<&'g Node>,
     port: Option<&'g Node>,
     ip: Option<&'g Node>,
+    paused: Option<&'g Node>,
     faults: &'f mut Vec<Fault>,
 }
 
@@ -67,6 +68,7 @@ impl<'g, 'f> Translation<'g, 'f> {
             check: None,
             port: None,
             ip: None,
+            paused: None,
             faults,
         };
         match &node.value {
@@ -112,6 +114,7 @@ impl<'g, 'f> Translation<'g, 'f> {
         // By this name alone: labels `ip` that hold an address are common.
         self.ip = label(&format!("{PREFIX}ip"));
         (self.parents, self.check, self.port) = (label("parents"), label("check"), label("port"));
+        self.paused = label("paused");
         if let Some(name) = self.name.filter(|_| self.targets.len() > 1) {
             let message = format!(
                 "names one device, but the group has {} targets; accepted: a group for each device with a name",
@@ -186,6 +189,7 @@ impl<'g, 'f> Translation<'g, 'f> {
         let given = labels.into_iter().filter_map(|(key, node)| Some((key, node?)));
         entries.extend(given.map(|(key, node)| entry(key, as_text(node))));
         entries.extend(self.parents.map(|node| entry("parents", as_list(node))));
+        entries.extend(self.paused.map(|node| entry("paused", as_plain(node))));
         entries
     }
 
@@ -207,6 +211,14 @@ fn entry(key: &str, node: Node) -> Entry {
 fn as_text(node: &Node) -> Node {
     match text_of(node) {
         Some(text) => Node::new(Value::Text(text.to_owned()), node.origin.clone()),
+        None => node.clone(),
+    }
+}
+
+/// What may be no text, such as `true`, though labels are written as one.
+fn as_plain(node: &Node) -> Node {
+    match text_of(node) {
+        Some(text) => Node::new(Value::Plain(text.to_owned()), node.origin.clone()),
         None => node.clone(),
     }
 }

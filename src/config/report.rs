@@ -23,6 +23,22 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether all that is wrong lies in this file.
+    #[must_use]
+    pub fn lies_in(&self, file: &Path) -> bool {
+        let Self::Invalid(findings) = self else {
+            return false;
+        };
+        let file = file.display().to_string();
+        let is_there = |place: &str| {
+            let rest = place.strip_prefix(&file);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        };
+        !file.is_empty() && findings.iter().all(|finding| is_there(&finding.place))
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

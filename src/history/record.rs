@@ -19,8 +19,8 @@ use crate::{
 /// One interval run.
 ///
 /// On disk a record is one line of JSON, by signal and then by subject; the host's subject is empty. A number is a
-/// value; `{"implausible": 9e12}` is one that cannot be right; a word such as `"counter_reset"` says why there is none.
-/// Times are kept to the millisecond, values exactly.
+/// value; `{"implausible": 9e12}` is one that cannot be right, `{"excused": 0.0}` one of a time that does not count; a
+/// word such as `"counter_reset"` says why there is none. Times are kept to the millisecond, values exactly.
 ///
 /// ```json
 /// {"t":"2026-11-25T11:00:00.123Z","e":30.0,"r":{"network_receive_bytes_per_second":{"eth0":1250.5,"eth1":"first_reading"}}}
@@ -178,9 +178,12 @@ fn observed(text: &mut String, observed: Observed) {
     let _ = match observed {
         Observed::Value(value) if value.is_finite() => write!(text, "{value:?}"),
         Observed::Implausible(value) if value.is_finite() => write!(text, "{{\"implausible\":{value:?}}}"),
+        Observed::Excused(value) if value.is_finite() => write!(text, "{{\"excused\":{value:?}}}"),
         Observed::Missing(why) => write!(text, "\"{}\"", word(why)),
         // JSON has no such number, and it is none.
-        Observed::Value(_) | Observed::Implausible(_) => write!(text, "\"{}\"", word(Missing::NoSample)),
+        Observed::Value(_) | Observed::Implausible(_) | Observed::Excused(_) => {
+            write!(text, "\"{}\"", word(Missing::NoSample))
+        }
     };
 }
 
@@ -195,6 +198,7 @@ const fn word(why: Missing) -> &'static str {
         Missing::LocalNetwork => "local_network",
         Missing::ParentDown => "parent_down",
         Missing::NoSample => "no_sample",
+        Missing::Paused => "paused",
     }
 }
 
@@ -207,7 +211,7 @@ impl<'de> Deserialize<'de> for Form {
         impl<'de> Visitor<'de> for Forms {
             type Value = Form;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a number, an implausible number or why there is none")
+                f.write_str("a number, an implausible or excused number, or why there is none")
             }
             fn visit_f64<E>(self, value: f64) -> Result<Form, E> {
                 Ok(Form(Observed::Value(value)))
@@ -225,6 +229,7 @@ impl<'de> Deserialize<'de> for Form {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Form, A::Error> {
                 match map.next_entry::<SmolStr, f64>()? {
                     Some((key, value)) if key == "implausible" => Ok(Form(Observed::Implausible(value))),
+                    Some((key, value)) if key == "excused" => Ok(Form(Observed::Excused(value))),
                     _ => Err(A::Error::invalid_value(Unexpected::Map, &self)),
                 }
             }

@@ -37,6 +37,7 @@ fn a_line_is_as_documented() {
             Observed::Value(1250.5),
         ),
         seen("cpu_usage_ratio", "", Observed::Implausible(9e12)),
+        seen("device_up", "nas", Observed::Excused(0.0)),
         seen(
             "network_receive_bytes_per_second",
             "eth1",
@@ -47,7 +48,7 @@ fn a_line_is_as_documented() {
     assert_eq!(
         line,
         "{\"t\":\"2026-11-25T11:00:00.123Z\",\"e\":30.0,\"r\":{\"cpu_usage_ratio\":{\"\":{\"implausible\":9000000000000.0}},\
-         \"network_receive_bytes_per_second\":{\"eth0\":1250.5,\"eth1\":\"first_reading\"}}}\n"
+         \"device_up\":{\"nas\":{\"excused\":0.0}},\"network_receive_bytes_per_second\":{\"eth0\":1250.5,\"eth1\":\"first_reading\"}}}\n"
     );
     assert_eq!(time_of(line.as_bytes()), Some(record.at));
 }
@@ -55,7 +56,7 @@ fn a_line_is_as_documented() {
 #[test]
 fn every_reason_survives_and_unknown_forms_are_damage() {
     use Missing::{
-        CounterReset, FirstReading, LocalNetwork, NameResolution, NoPermission, NoSample, ParentDown,
+        CounterReset, FirstReading, LocalNetwork, NameResolution, NoPermission, NoSample, ParentDown, Paused,
         ReadFailed, Unsupported,
     };
     for why in [
@@ -68,6 +69,7 @@ fn every_reason_survives_and_unknown_forms_are_damage() {
         LocalNetwork,
         ParentDown,
         NoSample,
+        Paused,
     ] {
         let record = record(vec![seen("a", "b", Observed::Missing(why))]);
         assert_eq!(Record::decode(&record.encode()).expect("decodes"), record);

@@ -5,7 +5,9 @@
 //! - Holds (`for`) are counted between readings on the monotonic clock, so a jump of the wall clock changes nothing;
 //!   on systems whose monotonic clock stands still in sleep, the time asleep does not count either.
 //! - Without a value a hold pauses. After more than three intervals without one it begins anew. What fires goes on.
-//! - An implausible value, or one that is no number, counts as none: [`Missing::NoSample`].
+//! - An implausible value, or one that is no number, counts as none: [`Missing::NoSample`]. An excused one counts:
+//!   what is told in a maintenance window is for alerts to decide.
+//! - A subject that is paused is no longer covered: what fired for it ends.
 //! - A subject that three whole batches of its collector in a row do not have is gone. A missing reading is no absence.
 //! - What another rule explains (`unless`) loses its own state and begins anew afterwards.
 
@@ -207,8 +209,8 @@ impl Engine {
 /// What there is to judge in a reading.
 pub(super) fn judgeable(observed: Observed) -> Result<f64, Missing> {
     match observed {
-        Observed::Value(value) if value.is_finite() => Ok(value),
-        Observed::Value(_) | Observed::Implausible(_) => Err(Missing::NoSample),
+        Observed::Value(value) | Observed::Excused(value) if value.is_finite() => Ok(value),
+        Observed::Value(_) | Observed::Implausible(_) | Observed::Excused(_) => Err(Missing::NoSample),
         Observed::Missing(why) => Err(why),
     }
 }

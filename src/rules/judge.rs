@@ -16,7 +16,7 @@ use super::{
 use crate::{
     clock::Now,
     pattern::Filter,
-    sample::{Batch, Reading, Signal},
+    sample::{Batch, Missing, Reading, Signal},
 };
 
 /// Whole batches in a row without a subject after which it is gone.
@@ -136,6 +136,10 @@ impl Judge {
         let climb = &mut meet(&mut self.subjects, ladder, reading, sitting.batch.collector).climb;
         let value = match judgeable(reading.observed) {
             Ok(value) => value,
+            Err(Missing::Paused) => {
+                *climb = Climb::new(ladder.len());
+                return Verdict::NotCovered;
+            }
             Err(why) => {
                 climb.pause();
                 return Verdict::Unknown(why);

@@ -47,9 +47,10 @@ pub(super) async fn devices(
 /// Labels without a value are left out: to Prometheus that is the same.
 fn group(device: &KnownDevice) -> Group {
     // Commas around as well, as Prometheus' own discoveries have them, so that one name is found by `,name,`.
-    let parents = match device.parents.join(",") {
-        names if names.is_empty() => names,
-        names => format!(",{names},"),
+    let parents = match device.parents.as_deref() {
+        None => String::new(),
+        Some([]) => ",".to_owned(),
+        Some(names) => format!(",{},", names.join(",")),
     };
     let labels = [
         ("__meta_netkestrel_name", device.name.to_string()),
@@ -61,6 +62,10 @@ fn group(device: &KnownDevice) -> Group {
             device.port.map(|port| port.to_string()).unwrap_or_default(),
         ),
         ("__meta_netkestrel_ip", device.ip.to_string()),
+        (
+            "__meta_netkestrel_paused",
+            if device.paused { "true" } else { "" }.to_owned(),
+        ),
     ];
     Group {
         targets: [device.address.to_string()],
@@ -85,16 +90,18 @@ mod tests {
             name: "router".into(),
             address: "192.0.2.1".into(),
             group: "core".into(),
+            parents: Some(Vec::new()),
             check: "icmp".into(),
             ..KnownDevice::default()
         };
         let nas = KnownDevice {
             name: "nas".into(),
             address: "nas.lan".into(),
-            parents: vec!["router".into(), "switch".into()],
+            parents: Some(vec!["router".into(), "switch".into()]),
             check: "tcp".into(),
             port: Some(445),
             ip: "both".into(),
+            paused: true,
             ..KnownDevice::default()
         };
         Site::new(Fake {
@@ -115,6 +122,7 @@ mod tests {
         let router = json!({"targets": ["192.0.2.1"], "labels": {
             "__meta_netkestrel_name": "router",
             "__meta_netkestrel_group": "core",
+            "__meta_netkestrel_parents": ",",
             "__meta_netkestrel_check": "icmp",
         }});
         let nas = json!({"targets": ["nas.lan"], "labels": {
@@ -123,6 +131,7 @@ mod tests {
             "__meta_netkestrel_check": "tcp",
             "__meta_netkestrel_port": "445",
             "__meta_netkestrel_ip": "both",
+            "__meta_netkestrel_paused": "true",
         }});
         assert_eq!(asked("/sd/devices").await, json!([router, nas]));
         assert_eq!(asked("/sd/devices?group=core").await, json!([router]));

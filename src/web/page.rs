@@ -161,7 +161,7 @@ fn interfaces(html: &mut Html, rows: &[InterfaceRow]) {
 
 fn observed(seen: Observed) -> Cell {
     match seen {
-        Observed::Value(value) => Cell::figure(rate(value)),
+        Observed::Value(value) | Observed::Excused(value) => Cell::figure(rate(value)),
         Observed::Implausible(value) => Cell {
             text: format!("{} (implausible)", rate(value)),
             class: "figure warning",

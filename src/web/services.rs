@@ -160,14 +160,16 @@ pub struct KnownDevice {
     pub address: SmolStr,
     /// Its group; may be empty.
     pub group: SmolStr,
-    /// Names of the devices it is reached through.
-    pub parents: Vec<SmolStr>,
+    /// Names of the devices it is reached through, where its settings say so; none of them if they say that.
+    pub parents: Option<Vec<SmolStr>>,
     /// How it is asked: `icmp`, `tcp` or `icmp-then-tcp`.
     pub check: SmolStr,
     /// TCP port, where it is asked on one.
     pub port: Option<u16>,
     /// Over which IP versions: `4`, `6` or `both`; empty where that is not set.
     pub ip: SmolStr,
+    /// Whether it is left alone.
+    pub paused: bool,
 }
 
 /// How a device fares.

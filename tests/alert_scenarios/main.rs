@@ -54,6 +54,7 @@ mod promtool;
 mod readings;
 #[path = "../requirement/mod.rs"]
 mod requirement;
+mod resumed;
 mod series;
 mod verdicts;
 mod words;

@@ -11,13 +11,16 @@ use netkestrel::{
     clock::Now,
     collectors,
     history::{self, Record},
-    rules::{self, Finding, Resumed, Rule},
-    sample::{Batch, Missing, Observed, Reading, Scope, Signal},
+    rules::{self, Finding, Rule},
+    sample::{Batch, Missing, Observed, Reading, Scope},
 };
 use serde::Deserialize;
 use smol_str::SmolStr;
 
-use super::words::duration;
+use super::{
+    resumed::{resumed, signal},
+    words::duration,
+};
 
 /// What a start learns of the recorded past.
 const REPLAYED: Duration = Duration::from_hours(1);
@@ -145,26 +148,6 @@ impl Feed {
         }
         self.engine.resume(alerts.filter_map(resumed), now);
     }
-}
-
-fn resumed(alert: &Alert) -> Option<Resumed> {
-    if alert.resolved_at.is_some() {
-        return None;
-    }
-    Some(Resumed {
-        rule: alert.rule.clone(),
-        subject: alert.subject.clone(),
-        firing: alert.fired_at.map(|_| alert.severity),
-        since: alert.since,
-        signal: signal(&alert.signal),
-        collector: collectors::collector_of(&alert.signal)?,
-    })
-}
-
-fn signal(name: &str) -> &'static Signal {
-    let mut all = collectors::signals().into_iter();
-    let found = all.find(|signal| signal.name == name);
-    found.unwrap_or_else(|| panic!("`{name}` is no signal"))
 }
 
 /// All that is to be judged, in the order of time.

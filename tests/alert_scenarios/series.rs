@@ -207,7 +207,8 @@ impl Told<'_> {
     fn gauge(&self, metric: &str, label: &str, value: impl Fn(f64) -> f64) -> Series {
         let sample = |observed: &Option<Observed>| match observed {
             Some(Observed::Value(read) | Observed::Implausible(read)) => value(*read).to_string(),
-            Some(Observed::Missing(_)) | None => "stale".to_owned(),
+            // A device in maintenance is not exposed as up or down.
+            Some(Observed::Missing(_) | Observed::Excused(_)) | None => "stale".to_owned(),
         };
         let name = format!("netkestrel_{metric}{{{}}}", self.labels(label));
         listed(name, "_", self.seen.iter().map(sample))
@@ -231,7 +232,9 @@ impl Told<'_> {
         };
         let sample = |observed: &Option<Observed>| {
             match observed {
-                Some(Observed::Value(rate) | Observed::Implausible(rate)) => count += grown(*rate),
+                Some(Observed::Value(rate) | Observed::Implausible(rate) | Observed::Excused(rate)) => {
+                    count += grown(*rate);
+                }
                 Some(Observed::Missing(Missing::FirstReading)) => {}
                 Some(Observed::Missing(Missing::CounterReset)) => count = (count / 2.0).round(),
                 Some(Observed::Missing(_)) | None => return "stale".to_owned(),
@@ -247,7 +250,9 @@ impl Told<'_> {
         let lead = count.to_string();
         let sample = |observed: &Option<Observed>| {
             match observed {
-                Some(Observed::Value(read) | Observed::Implausible(read)) => count += grown(*read),
+                Some(Observed::Value(read) | Observed::Implausible(read) | Observed::Excused(read)) => {
+                    count += grown(*read);
+                }
                 Some(Observed::Missing(_)) => {}
                 None => return "stale".to_owned(),
             }

@@ -68,6 +68,74 @@ fn a_changed_devices_file_is_taken_in_and_a_bad_one_is_not() {
     assert_eq!(netkestrel.page().value(SUCCESSFUL, ""), Some(1.0));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reload_that_failed_for_the_devices_file_is_made_up_for_with_it() {
+    let setup = Setup::new(Place::Here, CONFIGURATION);
+    let good = "[{name: stays, address: 127.0.0.2}]";
+    setup.put("devices.yaml", good);
+    let mut netkestrel = setup.start();
+    assert_eq!(netkestrel.page().value(SUCCESSFUL, ""), Some(1.0));
+
+    // The edit of the configuration waits for a list of devices that can be read.
+    setup.configure(&CONFIGURATION.replace("name: own", "name: ours"));
+    setup.put("devices.yaml", "[{name: stays, address: 127.0.0.300}]");
+    netkestrel.process.signal(rustix::process::Signal::HUP);
+    netkestrel.wait_for("the refusal", |page| {
+        page.value(SUCCESSFUL, "").filter(|value| *value < 0.5)
+    });
+    assert_eq!(netkestrel.page().devices(), ["own", "stays"]);
+
+    setup.put("devices.yaml", good);
+    netkestrel.wait_for("the reload", |page| {
+        (page.devices() == ["ours", "stays"]).then_some(())
+    });
+    assert_eq!(netkestrel.page().value(SUCCESSFUL, ""), Some(1.0));
+    let status: Value = serde_json::from_str(netkestrel.client.get("/api/v1/status").text()).unwrap();
+    assert!(status["last_reload"]["error"].is_null(), "{status}");
+}
+
+/// Each line has a name that is taken, an address that is none, a parent nobody has, or a parent in a circle.
+#[test]
+fn a_hundred_thousand_wrong_lines_leave_the_running_set_as_it_is() {
+    const LINES: usize = 100_000;
+    let line = |number: usize| match number % 4 {
+        0 => "- {name: own, address: 192.0.2.1}\n".to_owned(),
+        1 => format!("- {{name: d{number}, address: 192.0.2.300}}\n"),
+        2 => format!("- {{name: d{number}, address: 192.0.2.1, parents: [nobody{number}]}}\n"),
+        _ => format!(
+            "- {{name: d{number}, address: 192.0.2.1, parents: [d{}]}}\n",
+            (number + 4) % LINES
+        ),
+    };
+    let setup = Setup::new(Place::Here, CONFIGURATION);
+    setup.put("devices.yaml", "[{name: stays, address: 127.0.0.2}]");
+    let mut netkestrel = setup.start();
+    netkestrel.wait_for("a check", |page| outcomes(page, "stays"));
+    let begun = std::time::Instant::now();
+    setup.put("devices.yaml", &(0..LINES).map(line).collect::<String>());
+    let after = netkestrel.wait_for("the refusal", |page| {
+        let refused = page.value(SUCCESSFUL, "")? < 0.5;
+        refused.then(|| page.clone())
+    });
+    println!("{LINES} wrong lines were refused after {:?}", begun.elapsed());
+    assert_eq!(after.devices(), ["own", "stays"]);
+    let log = netkestrel.process.log().join("\n");
+    for problem in [
+        "[0].name: `own` is the name of",
+        "[1].address: `192.0.2.300` is not an IP address",
+        "[2].parents[0]: `nobody2` is not the name of a device",
+        "[3].parents[0]: `d7` is itself reached through `d3`",
+        "and 99900 more",
+    ] {
+        assert!(log.contains(problem), "{problem} is missing in {log:.20000}");
+    }
+    let asked = outcomes(&after, "stays").unwrap();
+    netkestrel.wait_for("another check", |page| {
+        outcomes(page, "stays").filter(|outcomes| *outcomes > asked)
+    });
+}
+
 #[test]
 fn without_its_devices_file_the_program_does_not_start() {
     let setup = Setup::new(Place::Here, CONFIGURATION);

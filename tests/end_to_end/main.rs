@@ -30,7 +30,11 @@ mod demo;
 #[cfg(target_os = "linux")]
 mod hostile_names;
 #[cfg(target_os = "linux")]
+mod left_alone;
+#[cfg(target_os = "linux")]
 mod mails;
+#[cfg(target_os = "linux")]
+mod names;
 #[cfg(target_os = "linux")]
 mod network_rates;
 #[cfg(target_os = "linux")]

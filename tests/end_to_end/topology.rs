@@ -37,11 +37,14 @@ impl Site {
     fn start(&self, more: &str) -> Netkestrel {
         let device =
             |number| format!("      - {{name: d{number}, address: 10.78.0.{number}, parents: [router]}}\n");
-        let devices: Vec<String> = (1..=BEHIND).map(device).collect();
-        let devices = devices.concat();
+        let devices: String = (1..=BEHIND).map(device).collect();
+        let router = "      - {name: router, address: 10.77.0.2}\n";
+        self.watch(&format!("{more}    targets:\n{router}{devices}"))
+    }
+
+    fn watch(&self, devices: &str) -> Netkestrel {
         let configuration = format!(
-            "collectors:\n  devices:\n    interval: 5s\n    timeout: 1s\n    probes: 1\n{more}    targets:\n      \
-             - {{name: router, address: 10.77.0.2}}\n{devices}\
+            "collectors:\n  devices:\n    interval: 5s\n    timeout: 1s\n    probes: 1\n{devices}\
              notifiers:\n  email:\n    server: 127.0.0.1\n    port: {PORT}\n    tls: none\n    \
              from: netkestrel@example.org\n    recipients: [{{address: ops@example.org}}]\n"
         );
@@ -97,6 +100,41 @@ fn a_router_that_dies_with_thirty_devices_behind_it_is_one_mail_and_one_more_whe
     let told = subjects(&mut netkestrel, &mailbox);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[1].starts_with("[RESOLVED] router is up again"), "{told:?}");
+}
+
+#[test]
+fn a_default_gateway_that_dies_is_one_mail_for_all_that_is_reached_through_it() {
+    let name = "a_default_gateway_that_dies_is_one_mail_for_all_that_is_reached_through_it";
+    if !can_run(name, &[Need::Root, Need::MailServer]) {
+        return;
+    }
+    let site = Site::new();
+    site.here.ip("route del 10.78.0.0/24");
+    site.here.ip("route add default via 10.77.0.2");
+    let mailbox = Mailbox::in_namespace(site.here.name());
+    let device = |number| format!("      - {{name: d{number}, address: 10.78.0.{number}}}\n");
+    let devices_beyond: String = (1..=BEHIND).map(device).collect();
+    // It says that nothing is before it.
+    let alone = "      - {name: alone, address: 10.78.0.200, parents: []}\n";
+    let mut netkestrel = site.watch(&format!("    targets:\n{devices_beyond}{alone}"));
+    devices(&mut netkestrel, "up", BEHIND + 2);
+    assert!(netkestrel.page().devices().contains(&"gateway".to_owned()));
+    let found = netkestrel.client.get("/sd/devices").text().to_owned();
+    assert!(
+        found.contains(r#"{"targets":["10.77.0.2"],"labels":{"__meta_netkestrel_check":"icmp","__meta_netkestrel_name":"gateway"}}"#),
+        "{found}"
+    );
+    site.router.ip("link set far down");
+    mails(&mut netkestrel, &mailbox, 2);
+    devices(&mut netkestrel, "unreachable", BEHIND);
+    let mut told = subjects(&mut netkestrel, &mailbox);
+    told.sort();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("[HIGH] alone is down"), "{told:?}");
+    assert!(
+        told[1].starts_with("[HIGH] gateway is down; 30 devices behind it"),
+        "{told:?}"
+    );
 }
 
 #[test]

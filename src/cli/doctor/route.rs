@@ -1,4 +1,5 @@
-//! Whether there is a default gateway: the one device that is watched without any configuration.
+//! Whether there is a default gateway: the one device that is watched without any configuration,
+//! and the parent of those that are reached through it.
 
 use std::net::SocketAddr;
 
@@ -16,7 +17,11 @@ pub(super) fn check(paths: &Paths, config: &devices::Config) -> Check {
 
 fn judge(gateway: Option<SocketAddr>, targets: usize) -> Check {
     match (gateway, targets) {
-        (Some(gateway), _) => Check::ok(NAME, format!("{} is watched", gateway.ip())),
+        (Some(gateway), 0) => Check::ok(NAME, format!("{} is watched", gateway.ip())),
+        (Some(gateway), _) => Check::ok(
+            NAME,
+            format!("{}, watched where a device is reached through it", gateway.ip()),
+        ),
         (None, 0) => Check::warn(
             NAME,
             "no default gateway, and no device is configured: nothing is pinged",
@@ -35,6 +40,7 @@ mod tests {
         let gateway = "192.168.1.1:0".parse().ok();
         for (gateway, targets, verdict) in [
             (gateway, 0, Verdict::Ok),
+            (gateway, 2, Verdict::Ok),
             (None, 2, Verdict::Ok),
             (None, 0, Verdict::Warn),
         ] {

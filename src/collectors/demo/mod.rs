@@ -139,7 +139,7 @@ impl World {
     }
 
     /// After how long the device of this name answers its probe of this number; `None` is never.
-    pub(super) fn reply(&self, device: &str, number: u64, now: Now) -> Option<Duration> {
+    pub(super) fn answer(&self, device: &str, number: u64, now: Now) -> Option<Duration> {
         let at = since(self.anchor, now.wall);
         network::reply(device, number, at, self.hour(at))
     }
@@ -201,9 +201,9 @@ mod tests {
         let mut now = Clock::System.now();
         for weeks in [0, 1] {
             now.wall = world.anchor + Duration::from_hours(weeks * 24 * 7) - Duration::from_mins(5);
-            assert_eq!(world.reply("camera-gate", 1, now), None);
+            assert_eq!(world.answer("camera-gate", 1, now), None);
             now.wall -= Duration::from_hours(3);
-            assert!((0..9).any(|number| world.reply("camera-gate", number, now).is_some()));
+            assert!((0..9).any(|number| world.answer("camera-gate", number, now).is_some()));
         }
     }
 }

@@ -81,11 +81,13 @@ pub(super) fn targets() -> Vec<Target> {
     let target = |&(name, address, group, parent, _): &(&str, &str, &str, &str, f64)| Target {
         name: name.to_owned(),
         group: group.to_owned(),
-        parents: [parent]
-            .into_iter()
-            .filter(|parent| !parent.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        parents: Some(
+            [parent]
+                .into_iter()
+                .filter(|parent| !parent.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        ),
         slo: parent.is_empty().then_some(OBJECTIVE),
         ..Target::new(address.to_owned())
     };

@@ -37,7 +37,8 @@ pub struct Config {
     /// File with more devices, as YAML or JSON: a list such as `targets`, or one in the format of Prometheus' `file_sd`.
     /// A relative path starts from the folder of the configuration. A change of the file is taken in by itself.
     pub devices_file: String,
-    /// Whether the default gateway is watched, under the name `gateway`, when no device is listed.
+    /// Whether the default gateway is watched, under the name `gateway`: when no device is listed, or when a listed one
+    /// without `parents` is reached through it.
     pub default_gateway: bool,
     /// When a device that answers counts as degraded.
     pub degraded: Degraded,
@@ -101,7 +102,7 @@ pub struct Target {
     /// Name in metrics, on the page and in mails. The address if empty.
     #[serde(default)]
     pub name: String,
-    /// IP address or host name. Names are resolved again every five minutes.
+    /// IP address or host name. Names are resolved again every five minutes, and when the device falls silent.
     pub address: String,
     /// Over which IP versions a device with a host name is asked.
     #[serde(default, skip_serializing_if = "Ip::is_auto")]
@@ -109,9 +110,10 @@ pub struct Target {
     /// Group for dashboards.
     #[serde(default)]
     pub group: String,
-    /// Names of the devices this one is reached through.
-    #[serde(default)]
-    pub parents: Vec<String>,
+    /// Names of the devices this one is reached through. Without it, the default gateway is the parent of a device to
+    /// which no other route leads; `[]` means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parents: Option<Vec<String>>,
     /// How the device is asked.
     #[serde(default)]
     pub check: Check,
@@ -119,6 +121,9 @@ pub struct Target {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
+    /// Whether it is left alone: not asked, in no alert, and in no uptime.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
     /// Share of the known time for which it is to be up, such as 0.999; reports tell what is left of the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Ratio>,
@@ -194,6 +199,12 @@ impl Target {
         }
     }
 
+    /// Names of the devices that its settings say it is reached through.
+    #[must_use]
+    pub fn parents(&self) -> &[String] {
+        self.parents.as_deref().unwrap_or_default()
+    }
+
     /// The name, or the address if no name was given.
     #[must_use]
     pub fn display_name(&self) -> &str {
@@ -252,13 +263,19 @@ impl Config {
         self.default_gateway && self.devices().next().is_none()
     }
 
-    /// Names of the devices that are watched.
+    /// Whether the default gateway is watched if a device is reached through it.
+    #[must_use]
+    pub fn may_watch_gateway(&self) -> bool {
+        let mut devices = self.devices();
+        self.default_gateway && devices.any(|device| device.parents.is_none())
+    }
+
+    /// Names of the devices that are watched, and of the default gateway where it may be.
     #[must_use]
     pub fn names(&self) -> Vec<Cow<'_, str>> {
-        if self.watches_gateway() {
-            return vec![Cow::Borrowed(GATEWAY)];
-        }
-        self.devices().flat_map(Target::watched_names).collect()
+        let gateway = self.watches_gateway() || self.may_watch_gateway();
+        let devices = self.devices().flat_map(Target::watched_names);
+        devices.chain(gateway.then_some(Cow::Borrowed(GATEWAY))).collect()
     }
 
     pub(in crate::collectors) fn validate(&self, problems: &mut Problems) {

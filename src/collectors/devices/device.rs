@@ -18,7 +18,8 @@ use super::{
         What,
     },
     schedule::{self, Plan, Silence, Step, Turn},
-    state::{Cause, Limits, Machine, Status, Way},
+    state::{Cause, Limits, Machine, Way},
+    status::Status,
 };
 use crate::clock::Now;
 
@@ -29,13 +30,15 @@ pub(super) struct Spec {
     pub(super) group: SmolStr,
     /// As configured; of the default gateway its present address.
     pub(super) address: SmolStr,
-    pub(super) parents: Box<[SmolStr]>,
+    /// `None` where nothing is said of them.
+    pub(super) parents: Option<Box<[SmolStr]>>,
     pub(super) check: Check,
     pub(super) port: u16,
     /// The only IP version it is asked over, if it matters.
     pub(super) version: Option<IcmpVersion>,
     /// What most devices do without.
     options: Option<Box<Options>>,
+    pub(super) paused: bool,
 }
 
 impl Spec {
@@ -44,17 +47,26 @@ impl Spec {
             name: target.display_name().into(),
             group: target.group.as_str().into(),
             address: target.address.as_str().into(),
-            parents: target.parents.iter().map(SmolStr::new).collect(),
+            parents: target
+                .parents
+                .as_ref()
+                .map(|names| names.iter().map(SmolStr::new).collect()),
             check: target.check,
             port: target.port.unwrap_or_default(),
             version: options::version(target.ip, &target.ping),
             options: target.ping.options().map(Box::new),
+            paused: target.paused,
         }
     }
 
     /// An address that stands for the world outside.
     pub(super) fn anchor(address: &str) -> Self {
         Self::of(&Target::new(address))
+    }
+
+    /// Names of its parents that are written.
+    pub(super) fn parents(&self) -> &[SmolStr] {
+        self.parents.as_deref().unwrap_or_default()
     }
 
     /// Whether the accumulated counters of `other` go on with this one.
@@ -90,6 +102,8 @@ pub(super) enum Place {
         error: String,
         /// Whether a lookup has ever ended.
         tried: bool,
+        /// Lookups that failed since the last one that did not.
+        failures: u32,
     },
 }
 
@@ -112,6 +126,8 @@ pub(super) struct Device {
     reported: Option<bool>,
     next_number: u64,
     last_asked: Option<Instant>,
+    /// When its name last led to another address than before.
+    moved: Option<Instant>,
     /// The first probe after the last one that was answered.
     first_unanswered: u64,
     /// Probes before this one were sent in an outage that is over: that they were missed says nothing any more.
@@ -137,6 +153,7 @@ impl Device {
                 found: None,
                 error: String::new(),
                 tried: false,
+                failures: 0,
             },
         };
         Self {
@@ -151,6 +168,7 @@ impl Device {
             reported: None,
             next_number: 0,
             last_asked: None,
+            moved: None,
             first_unanswered: 0,
             first_valid: 0,
             under_way: BTreeMap::new(),
@@ -273,6 +291,20 @@ impl Device {
         (self.first_unanswered, self.first_valid) = (self.next_number, self.next_number);
     }
 
+    /// It was found at another address: that the old one keeps silent says nothing about it. Not twice without an answer
+    /// in between, or a name that leads here and there in turn would never be down. Tells whether that is so.
+    pub(super) fn has_moved(&mut self, now: Instant) -> bool {
+        let answered = self.account.last_success.map(|at| at.instant);
+        let is_first = self
+            .moved
+            .is_none_or(|moved| answered.is_some_and(|at| at > moved));
+        if is_first {
+            self.begin_afresh();
+            self.moved = Some(now);
+        }
+        is_first
+    }
+
     /// Our own way out is gone, which is not its fault.
     pub(super) fn lose_uplink(&mut self, now: Now) {
         self.machine.forget(Cause::Uplink, now);
@@ -289,7 +321,8 @@ impl Device {
     /// Gives up the last status when no probe has ended for three intervals.
     pub(super) fn age(&mut self, plan: &Plan, now: Now) {
         let silent = now.instant.saturating_duration_since(self.last_end);
-        if self.machine.status() != Status::Unknown && silent > plan.interval * 3 + plan.timeout * 2 {
+        let is_held = !matches!(self.machine.status(), Status::Unknown | Status::Paused);
+        if is_held && silent > plan.interval * 3 + plan.timeout * 2 {
             self.machine.forget(Cause::Silent, now);
             self.tell();
         }
@@ -305,6 +338,7 @@ impl Device {
         let device = self.spec.name.as_str();
         let (was, is, reason) = (from.name(), to.name(), self.machine.cause().to_string());
         match (from, to) {
+            (_, Status::Paused) => info!(device, from = was, to = is, "device status"),
             (Status::Unknown, Status::Up) => debug!(device, from = was, to = is, "device status"),
             (_, Status::Up) => info!(device, from = was, to = is, "device status"),
             _ => warn!(device, from = was, to = is, reason, "device status"),
@@ -314,8 +348,27 @@ impl Device {
     /// Nothing is asked any more: what is known grows old, and what is under way counts no more.
     pub(super) fn rest(&mut self, now: Now) {
         self.machine.forget(Cause::Disabled, now);
-        (self.told, self.reported) = (Status::Unknown, None);
-        self.first_unanswered = self.next_number;
+        self.told = Status::Unknown;
+        self.stop_asking();
+    }
+
+    /// It is left alone from now on.
+    pub(super) fn pause(&mut self, now: Now) {
+        self.machine.pause(now);
+        self.tell();
+        self.stop_asking();
+    }
+
+    /// It is asked again, from `first` on.
+    pub(super) fn go_on(&mut self, first: Instant, now: Now) {
+        self.machine.forget(Cause::NotProbedYet, now);
+        (self.told, self.last_end) = (Status::Unknown, now.instant);
+        self.turn = Turn::new(first);
+    }
+
+    fn stop_asking(&mut self) {
+        self.reported = None;
+        (self.first_unanswered, self.first_valid) = (self.next_number, self.next_number);
         self.under_way.clear();
     }
 

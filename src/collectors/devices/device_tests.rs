@@ -258,6 +258,7 @@ fn a_name_waits_for_its_first_lookup_and_then_counts_as_unresolved() {
         found: None,
         error: "no such name".to_owned(),
         tried: true,
+        failures: 0,
     };
     assert_eq!(device.step(&plan, &LIMITS, now), None);
     assert_eq!(device.account.unsent, [1, 0, 0, 0]);

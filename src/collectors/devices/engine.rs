@@ -62,17 +62,21 @@ pub(super) fn run(
         events.extend(mailbox.try_iter());
         singles.settle(&mut events);
         let now = clock.now();
-        let (next, news, changes) = {
+        let (next, news, changes, looks_up) = {
             let mut table = shared.table();
             for event in events.drain(..) {
                 table.record(&event, now, &mut orders);
             }
             table.due(now, &mut orders);
             table.dropped = prober.dropped();
-            (table.next(), table.take_news(), table.take_changes())
+            let looks_up = std::mem::take(&mut table.hastened_lookup);
+            (table.next(), table.take_news(), table.take_changes(), looks_up)
         };
         shared.tell(news, changes, now);
         let more = singles.take(now.instant, &mut orders);
+        if looks_up {
+            shared.changed.notify_one();
+        }
         for order in orders.drain(..) {
             let begun = match order.method {
                 Method::Echo => prober.send(&order),

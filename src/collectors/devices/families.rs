@@ -8,7 +8,8 @@ use super::{
     account::{Account, BOUNDS},
     device::Device,
     probe::{Miss, UnsentReason},
-    state::{Machine, Status},
+    state::Machine,
+    status::Status,
     table::Table,
 };
 use crate::{
@@ -34,7 +35,7 @@ describe! {
     STATUS: Kind::Gauge, "device_status", ["device"],
         "Status of the device: 0 down, 1 up, 2 degraded, 3 unreachable, 4 unknown, 5 paused, 6 maintenance.";
     UP: Kind::Gauge, "device_up", ["device"],
-        "Whether the device is considered reachable, after the failure threshold (1 up, 0 down); absent while unknown, unreachable behind a parent, or paused.";
+        "Whether the device is considered reachable, after the failure threshold (1 up, 0 down); absent while unknown, unreachable behind a parent, paused or in maintenance.";
     INFO: Kind::Info, "device_info", ["device", "group", "address", "ip", "ip_version", "parent"],
         "Constant 1 with the group, the configured and the present address and the parents of the device.";
     CHANGES: Kind::Counter, "device_status_changes_total", ["device"],
@@ -42,7 +43,7 @@ describe! {
     LAST_CHANGE: Kind::Gauge, "device_last_status_change_timestamp_seconds", ["device"],
         "Unix time of the last change between up and down.";
     OBSERVED: Kind::Counter, "device_observed_seconds_total", ["device"],
-        "Seconds for which the device's state was known.";
+        "Seconds for which the device's state was known, those in maintenance left out.";
     UP_SECONDS: Kind::Counter, "device_up_seconds_total", ["device"],
         "Seconds for which the device was up.";
     DEVICES: Kind::Gauge, "devices", ["status"],
@@ -85,12 +86,12 @@ type Fill = fn(&mut Family, &Seen<'_>);
 /// The metrics that every device has, and how they are filled.
 const PER_DEVICE: &[(&Desc, Fill)] = &[
     (&STATUS, |f, s| {
-        f.push(s.name(), s.machine().status().code().into());
+        f.push(s.name(), s.machine().shown().code().into());
     }),
     (&UP, |f, s| {
         f.push_some(
             s.name(),
-            s.machine().status().is_up().map(|up| f64::from(u8::from(up))),
+            s.machine().shown().is_up().map(|up| f64::from(u8::from(up))),
         );
     }),
     (&INFO, |f, s| f.push(s.facts(), 1.0)),
@@ -136,6 +137,7 @@ const PER_DEVICE: &[(&Desc, Fill)] = &[
 
 /// A device as one exposition sees it.
 struct Seen<'a> {
+    table: &'a Table,
     device: &'a Device,
     now: Now,
     interval: Duration,
@@ -152,6 +154,7 @@ pub(super) fn of(table: &Table, now: Now) -> Vec<Family> {
                 fill(
                     &mut family,
                     &Seen {
+                        table,
                         device,
                         now,
                         interval,
@@ -193,7 +196,7 @@ impl Seen<'_> {
             spec.address.clone(),
             ip.map(|ip| ip.to_smolstr()).unwrap_or_default(),
             SmolStr::new_static(version),
-            spec.parents.join(",").into(),
+            self.table.parents_of(self.device).join(",").into(),
         ]
     }
 
@@ -230,7 +233,7 @@ fn wellness(status: Status) -> Option<f64> {
 fn by_group(table: &Table) -> Family {
     let mut groups: BTreeMap<SmolStr, (f64, f64)> = BTreeMap::new();
     for device in table.devices() {
-        let Some(wellness) = wellness(device.machine.status()) else {
+        let Some(wellness) = wellness(device.machine.shown()) else {
             continue;
         };
         let mut add = |group: SmolStr| {
@@ -254,7 +257,7 @@ fn by_status(table: &Table) -> Family {
     for status in Status::ALL {
         let count = table
             .devices()
-            .filter(|device| device.machine.status() == status)
+            .filter(|device| device.machine.shown() == status)
             .count();
         family.push([SmolStr::new_static(status.name())], count as f64);
     }

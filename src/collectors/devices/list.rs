@@ -39,7 +39,7 @@ impl<'c> List<'c> {
         for device in &devices {
             let own = first.get(device.display_name());
             if let Some(edges) = own.and_then(|own| edges.get_mut(*own)) {
-                let parents = device.parents.iter();
+                let parents = device.parents().iter();
                 edges.extend(parents.filter_map(|parent| first.get(parent.as_str()).copied()));
             }
         }
@@ -66,7 +66,7 @@ impl<'c> List<'c> {
             problems.at_index(index, |p| {
                 device.validate(p);
                 self.examine_name(start + index, device, place, p);
-                for (position, parent) in device.parents.iter().enumerate() {
+                for (position, parent) in device.parents().iter().enumerate() {
                     if let Some(complaint) = self.complaint_about(device.display_name(), parent) {
                         p.within("parents", |p| p.at_index(position, |p| p.push("", complaint)));
                     }

@@ -24,6 +24,8 @@ pub(super) fn config(addresses: &[&str]) -> Config {
         timeout: HumanDuration(Duration::from_millis(300)),
         probes: 1,
         targets: addresses.iter().map(|address| Target::new(*address)).collect(),
+        // No packet of a test leaves this machine.
+        default_gateway: false,
         ..Config::default()
     }
 }

@@ -5,12 +5,14 @@
 //! schedule ──> engine (own thread) ──> prober: linux, portable; connect ──> device: account, state ──> families, readings
 //! single <──> engine: probes for whoever asks                                   ways, uplink <──> topology
 //! ```
+//!
+//! In a demo and in tests `play` takes the place of the engine and the lookups; everything else is the same.
 
 mod account;
+mod beyond;
 mod circles;
 mod config;
 mod connect;
-mod demo;
 mod device;
 mod engine;
 mod families;
@@ -20,9 +22,11 @@ mod gateway;
 #[cfg(target_os = "linux")]
 mod linux;
 mod list;
+mod lookups;
 mod options;
 #[cfg(target_os = "linux")]
 mod packet;
+mod play;
 #[cfg(not(target_os = "linux"))]
 mod portable;
 mod probe;
@@ -34,6 +38,7 @@ mod single;
 #[cfg(target_os = "linux")]
 mod sockets;
 mod state;
+mod status;
 mod support;
 mod table;
 mod topology;
@@ -43,6 +48,7 @@ mod versions;
 mod ways;
 
 use std::{
+    collections::HashSet,
     io,
     net::{IpAddr, SocketAddr},
     sync::{
@@ -63,12 +69,13 @@ pub use self::{
     families::METRICS,
     gateway::find as default_gateway,
     options::{DSCP_FORMAT, Dscp, Ip, Ping},
+    play::{Network, Question, Reply},
     readings::SIGNALS,
     single::{Echo, Probed},
-    state::Status,
+    status::Status,
     support::{Granted, PingSupport, probe_permission},
 };
-use self::{connect::Connector, single::Singles, table::Table};
+use self::{connect::Connector, play::Play, single::Singles, table::Table};
 use super::{Background, Collect, Context, HealthLimits, News, Outcome, Stop};
 use crate::{
     clock::{Clock, Now},
@@ -85,8 +92,8 @@ pub struct Collector {
     clock: Clock,
     procfs: String,
     last_run: Mutex<Option<Instant>>,
-    /// In a demo, what happens instead of pings.
-    play: Option<Mutex<demo::Play>>,
+    /// Where the network is made up, what happens instead of pings.
+    play: Option<Play>,
 }
 
 /// A device as a page shows it.
@@ -126,30 +133,54 @@ type LookUp = fn(&str) -> io::Result<Vec<SocketAddr>>;
 
 impl Collector {
     pub(super) fn new(config: &Config, context: &Context) -> Self {
+        if let Some(world) = context.demo.clone() {
+            return Self::in_network(config, world, context.news.clone());
+        }
         Self::with_look_up(config, context, resolve::by_the_system)
     }
 
+    /// Watches the devices of a network that is made up, without a socket. Nothing happens until somebody looks; what
+    /// cannot wait for the next interval run is told to `news`.
+    #[must_use]
+    pub fn in_network(config: &Config, network: Arc<dyn Network>, news: News) -> Self {
+        let context = Context {
+            news,
+            ..Context::default()
+        };
+        let table = Table::new(config, network.now());
+        Self {
+            play: Some(Play::new(network)),
+            ..Self::with_table(config, table, &context, resolve::by_the_system)
+        }
+    }
+
     fn with_look_up(config: &Config, context: &Context, look_up: LookUp) -> Self {
-        let table = Table::new(config, context.now());
+        let table = Table::new(config, context.clock.now());
+        Self::with_table(config, table, context, look_up)
+    }
+
+    fn with_table(config: &Config, table: Table, context: &Context, look_up: LookUp) -> Self {
         Self {
             shared: Arc::new(Shared::new(table, look_up, context.news.clone())),
             config: arc_swap::ArcSwap::from_pointee(config.clone()),
             clock: context.clock,
             procfs: context.paths.procfs.clone(),
             last_run: Mutex::new(None),
-            play: context
-                .demo
-                .clone()
-                .map(|world| Mutex::new(demo::Play::new(world))),
+            play: None,
         }
     }
 
-    /// In a demo, lets happen what happens up to `now`.
-    fn catch_up(&self, now: Now) {
+    /// The present moment, in a network that is made up that at which it is looked at.
+    fn now(&self) -> Now {
+        let made_up = self.play.as_ref();
+        made_up.map_or_else(|| self.clock.now(), Play::now)
+    }
+
+    /// In a network that is made up, lets happen what happens up to `now`.
+    pub fn catch_up(&self, now: Now) {
         let Some(play) = &self.play else {
             return;
         };
-        let mut play = play.lock().unwrap_or_else(PoisonError::into_inner);
         let news = play.catch_up(&mut self.shared.table(), now);
         for (at, readings, changes) in news {
             self.shared.tell(readings, changes, at);
@@ -161,13 +192,19 @@ impl Collector {
             .await
             .is_err()
         {
-            self.catch_up(self.clock.now());
+            self.catch_up(self.now());
         }
     }
 
-    pub(super) fn apply(&self, config: &Config, _limits: HealthLimits) {
+    /// Takes a changed configuration over. Devices that keep name, address and check keep what they accumulated.
+    pub fn apply(&self, config: &Config, _limits: HealthLimits) {
         self.config.store(Arc::new(config.clone()));
-        self.shared.table().apply(config, self.clock.now());
+        let now = self.now();
+        {
+            let mut table = self.shared.table();
+            table.apply(config, now);
+            self.shared.tell(table.take_news(), table.take_changes(), now);
+        }
         self.shared.retry.store(true, Ordering::Release);
         self.shared.wake();
         self.shared.changed.notify_one();
@@ -180,7 +217,6 @@ impl Collector {
         table.age(now);
         let (interval, probes) = (table.plan().interval, table.plan().probes);
         let view = |device: &device::Device| {
-            let status = device.machine.status();
             let last = device
                 .account
                 .last_round_trip
@@ -191,13 +227,23 @@ impl Collector {
                 group: device.spec.group.clone(),
                 address: device.spec.address.clone(),
                 ip: device.address().map(|address| address.ip()),
-                status,
-                reason: device.machine.cause().to_string(),
+                status: device.machine.shown(),
+                reason: reason(&device.machine),
                 last_rtt: last.and_then(|last| last.get(now, interval)).copied(),
                 loss: device.machine.recent_loss(probes),
             }
         };
         table.devices().map(view).collect()
+    }
+
+    /// The devices of these names, and no other, are in a maintenance window from now on: they are asked, shown as what
+    /// they are in, and in no uptime.
+    pub fn set_maintenance(&self, names: HashSet<SmolStr>) {
+        let now = self.now();
+        let mut table = self.shared.table();
+        table.set_maintenance(names, now);
+        // Before anything else can become known of them.
+        self.shared.tell(table.take_news(), table.take_changes(), now);
     }
 
     /// How many devices can be reached only through the one of this name.
@@ -257,6 +303,15 @@ impl Collector {
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+/// Why a device has the status that people see, in words; empty if it is simply up.
+fn reason(machine: &state::Machine) -> String {
+    let (status, cause) = (machine.status(), machine.cause());
+    if machine.shown() != Status::Maintenance || status == Status::Up {
+        return cause.to_string();
+    }
+    format!("{} meanwhile: {cause}", status.name())
 }
 
 /// Tries to start the ping thread until that succeeds: a system that has no thread left may have one later.

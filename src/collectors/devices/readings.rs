@@ -2,13 +2,7 @@
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{
-    account::Sums,
-    device::Device,
-    probe::UnsentReason,
-    state::{Cause, Status},
-    table::Table,
-};
+use super::{account::Sums, device::Device, probe::UnsentReason, state::Cause, status::Status, table::Table};
 use crate::{
     clock::Now,
     sample::{Change, ComponentHealth, Health, Missing, Observed, Reading, Signal, SubjectKind},
@@ -65,23 +59,26 @@ pub(super) fn of_uplink(value: f64) -> Reading {
     }
 }
 
-/// The reading of a device that has just become reachable, or has just ceased to be.
-pub(super) fn of_change(device: &Device, is_up: bool) -> Reading {
-    let value = Some(f64::from(u8::from(is_up)));
-    reading(
-        &UP,
-        &device.spec.name,
-        value,
-        Observed::Missing(Missing::NoSample),
-    )
+/// The reading that says how a device stands.
+pub(super) fn of_standing(device: &Device) -> Reading {
+    let nothing = Observed::Missing(why_nothing(device, &Sums::default()));
+    Reading {
+        signal: &UP,
+        subject: device.spec.name.clone(),
+        observed: standing(device, nothing),
+    }
 }
 
-/// Since when a device is reachable or not, and why.
+/// Since when a device stands as it does, and why.
 pub(super) fn change(device: &Device, now: Now) -> Change {
     Change {
         subject: device.spec.name.clone(),
         lasting: now.instant.saturating_duration_since(device.machine.since()),
-        why: format_smolstr!("{}", device.machine.cause()),
+        why: if device.machine.shown() == Status::Maintenance {
+            SmolStr::new_static("in a maintenance window")
+        } else {
+            format_smolstr!("{}", device.machine.cause())
+        },
     }
 }
 
@@ -94,14 +91,12 @@ pub(super) fn take_changes(table: &mut Table, now: Now) -> Vec<Change> {
 
 /// Down devices are critical, degraded ones a warning; without any device that can be judged it is unknown.
 pub(super) fn health(table: &Table) -> ComponentHealth {
-    let worst = table
-        .devices()
-        .filter_map(|device| match device.machine.status() {
-            Status::Down => Some(Health::Critical),
-            Status::Degraded => Some(Health::Warning),
-            Status::Up => Some(Health::Ok),
-            Status::Unreachable | Status::Unknown | Status::Paused | Status::Maintenance => None,
-        });
+    let worst = table.devices().filter_map(|device| match device.machine.shown() {
+        Status::Down => Some(Health::Critical),
+        Status::Degraded => Some(Health::Warning),
+        Status::Up => Some(Health::Ok),
+        Status::Unreachable | Status::Unknown | Status::Paused | Status::Maintenance => None,
+    });
     ComponentHealth {
         component: "devices",
         health: worst.max(),
@@ -112,17 +107,34 @@ fn of_device(device: &mut Device) -> [Reading; 4] {
     let sums = device.account.take_interval();
     let subject = device.spec.name.clone();
     let nothing = Observed::Missing(why_nothing(device, &sums));
-    if matches!(device.machine.cause(), Cause::Behind(_) | Cause::Uplink) {
-        // What was lost on a way that is cut says nothing about the device.
+    if matches!(
+        device.machine.cause(),
+        Cause::Behind(_) | Cause::Uplink | Cause::Paused
+    ) {
+        // What was lost on a way that is cut says nothing about the device, nor does what came before it was paused.
         return [&UP, &RTT, &LOSS, &JITTER].map(|signal| reading(signal, &subject, None, nothing));
     }
-    let up = device.machine.status().is_up().map(|up| f64::from(u8::from(up)));
     [
-        reading(&UP, &subject, up, nothing),
+        Reading {
+            signal: &UP,
+            subject: subject.clone(),
+            observed: standing(device, nothing),
+        },
         reading(&RTT, &subject, sums.mean_round_trip(), nothing),
         reading(&LOSS, &subject, sums.loss(), nothing),
         reading(&JITTER, &subject, sums.mean_jitter(), nothing),
     ]
+}
+
+/// Whether it is reachable, also where that does not count.
+fn standing(device: &Device, otherwise: Observed) -> Observed {
+    let seen = if device.machine.is_excused() {
+        Observed::Excused
+    } else {
+        Observed::Value
+    };
+    let up = device.machine.status().is_up();
+    up.map_or(otherwise, |up| seen(f64::from(u8::from(up))))
 }
 
 fn reading(signal: &'static Signal, subject: &SmolStr, value: Option<f64>, otherwise: Observed) -> Reading {
@@ -137,6 +149,7 @@ fn why_nothing(device: &Device, sums: &Sums) -> Missing {
     let unsent = match device.machine.cause() {
         Cause::Behind(_) => return Missing::ParentDown,
         Cause::Uplink => return Missing::LocalNetwork,
+        Cause::Paused => return Missing::Paused,
         Cause::LookingUp => Some(UnsentReason::Resolve),
         Cause::Unsent(unsent) => Some(unsent.reason),
         _ => sums.unsent,

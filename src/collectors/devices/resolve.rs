@@ -81,29 +81,26 @@ struct GatewayWatch {
 
 impl GatewayWatch {
     async fn look(&mut self, shared: &Shared, clock: Clock, procfs: &str) {
-        if !shared.table().wants_gateway() {
+        if !shared.table().wants_routes() {
             *self = Self::default();
             return;
         }
         let procfs = procfs.to_owned();
-        let found = tokio::task::spawn_blocking(move || gateway::find(&procfs))
-            .await
-            .ok()
-            .flatten();
+        let routes = tokio::task::spawn_blocking(move || gateway::routes(&procfs)).await;
+        let routes = routes.unwrap_or_default();
+        let found = routes.gateway;
         if !self.said || self.last != found {
             let before = self.last;
             (self.said, self.last) = (true, found);
             match (found, before) {
-                (Some(address), _) => info!(address = %address.ip(), "watching the default gateway"),
+                (Some(address), _) => info!(address = %address.ip(), "found the default gateway"),
                 (None, Some(address)) => {
-                    warn!(address = %address.ip(), "the default gateway is gone; still watching the last one");
+                    warn!(address = %address.ip(), "the default gateway is gone; the last one stays what it was");
                 }
-                (None, None) => {
-                    info!("no default gateway and no device configured; looking again every minute");
-                }
+                (None, None) => info!("no default gateway; looking again every minute"),
             }
         }
-        shared.table().set_gateway(found, clock.now());
+        shared.table().set_routes(routes, clock.now());
         shared.wake();
     }
 }

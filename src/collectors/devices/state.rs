@@ -12,6 +12,7 @@ use smol_str::SmolStr;
 
 use super::{
     probe::{Miss, Outcome, Unsent, UnsentReason},
+    status::Status,
     uptime::{Counting, Uptime},
 };
 use crate::clock::Now;
@@ -20,76 +21,6 @@ use crate::clock::Now;
 const WINDOW: usize = 10;
 /// A single lost packet is no loss worth a word.
 const LOSS_FLOOR: usize = 2;
-
-/// Status of a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Does not answer.
-    Down,
-    /// Answers.
-    Up,
-    /// Answers, but with loss or a round-trip time above its limits.
-    Degraded,
-    /// Cannot be judged because a parent is down.
-    Unreachable,
-    /// Cannot be judged: not probed yet, no address, no route or no permission.
-    Unknown,
-    /// Not probed on request.
-    Paused,
-    /// In a maintenance window.
-    Maintenance,
-}
-
-impl Status {
-    /// All statuses in the order of their codes.
-    pub const ALL: [Self; 7] = [
-        Self::Down,
-        Self::Up,
-        Self::Degraded,
-        Self::Unreachable,
-        Self::Unknown,
-        Self::Paused,
-        Self::Maintenance,
-    ];
-
-    /// Name as in the label `status`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Down => "down",
-            Self::Up => "up",
-            Self::Degraded => "degraded",
-            Self::Unreachable => "unreachable",
-            Self::Unknown => "unknown",
-            Self::Paused => "paused",
-            Self::Maintenance => "maintenance",
-        }
-    }
-
-    /// Value of `netkestrel_device_status`.
-    #[must_use]
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Down => 0,
-            Self::Up => 1,
-            Self::Degraded => 2,
-            Self::Unreachable => 3,
-            Self::Unknown => 4,
-            Self::Paused => 5,
-            Self::Maintenance => 6,
-        }
-    }
-
-    /// Whether it counts as reachable; `None` when that cannot be told.
-    #[must_use]
-    pub fn is_up(self) -> Option<bool> {
-        match self {
-            Self::Up | Self::Degraded => Some(true),
-            Self::Down => Some(false),
-            Self::Unreachable | Self::Unknown | Self::Paused | Self::Maintenance => None,
-        }
-    }
-}
 
 /// Where the lines between the statuses are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -133,6 +64,7 @@ pub(super) enum Cause {
     Disabled,
     Behind(SmolStr),
     Uplink,
+    Paused,
 }
 
 impl fmt::Display for Cause {
@@ -148,9 +80,19 @@ impl fmt::Display for Cause {
             Self::Disabled => f.write_str("devices are not watched at present"),
             Self::Behind(root) => write!(f, "behind {root}, which is down"),
             Self::Uplink => f.write_str("the uplink of this host is gone"),
+            Self::Paused => f.write_str("paused in the configuration"),
             Self::Silent => f.write_str("no probe ended in the last three intervals"),
         }
     }
+}
+
+/// What uptime tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Footing {
+    /// Whether it is reachable; `None` also where that does not count.
+    up: Option<bool>,
+    is_paused: bool,
+    is_excused: bool,
 }
 
 /// State of one device.
@@ -168,8 +110,12 @@ pub(super) struct Machine {
     explained: Option<Miss>,
     unsent: u32,
     window: VecDeque<Option<Duration>>,
-    /// Whether it is reachable, since when that is so, and whether somebody has yet to be told.
-    reachable: (Option<bool>, Instant),
+    /// Whether a maintenance window covers it.
+    is_excused: bool,
+    /// When the last such window ended.
+    excused_until: Option<Instant>,
+    /// On what footing it is, since when that is so, and whether somebody has yet to be told.
+    footing: (Footing, Instant),
     is_untold: bool,
     definite: Option<bool>,
     changes: u64,
@@ -190,7 +136,9 @@ impl Machine {
             explained: None,
             unsent: 0,
             window: VecDeque::with_capacity(WINDOW),
-            reachable: (None, now.instant),
+            is_excused: false,
+            excused_until: None,
+            footing: (Footing::default(), now.instant),
             is_untold: false,
             definite: None,
             changes: 0,
@@ -199,8 +147,36 @@ impl Machine {
         }
     }
 
+    /// How the device itself fares.
     pub(super) fn status(&self) -> Status {
         self.status
+    }
+
+    /// The status that people see: in a maintenance window that it is in one.
+    pub(super) fn shown(&self) -> Status {
+        if self.is_excused && self.status != Status::Paused {
+            Status::Maintenance
+        } else {
+            self.status
+        }
+    }
+
+    /// Whether a maintenance window covers it.
+    pub(super) fn is_excused(&self) -> bool {
+        self.is_excused
+    }
+
+    /// Whether a maintenance window covers it from now on. Tells whether that is new.
+    pub(super) fn excuse(&mut self, is_excused: bool, limits: &Limits, now: Now) -> bool {
+        if self.is_excused == is_excused {
+            return false;
+        }
+        self.is_excused = is_excused;
+        if !is_excused {
+            self.excused_until = Some(now.instant);
+        }
+        self.settle(limits.holds, now);
+        true
     }
 
     pub(super) fn cause(&self) -> &Cause {
@@ -279,9 +255,10 @@ impl Machine {
         (self.changes, self.changed_at)
     }
 
-    /// Since when it is reachable, or is not, or that cannot be told; an outage begins with its first miss.
+    /// Since when it is reachable, or is not, or that cannot be told or does not count; an outage begins with its
+    /// first miss, or with the end of the maintenance window in which that was.
     pub(super) fn since(&self) -> Instant {
-        self.reachable.1
+        self.footing.1
     }
 
     /// Whether that is new since the last call.
@@ -327,6 +304,13 @@ impl Machine {
     /// Nothing has been heard for so long that no status would be honest.
     pub(super) fn forget(&mut self, cause: Cause, now: Now) {
         self.unknown(cause);
+        self.settle(Duration::ZERO, now);
+    }
+
+    /// It is not asked any more, by request.
+    pub(super) fn pause(&mut self, now: Now) {
+        self.unknown(Cause::Paused);
+        self.status = Status::Paused;
         self.settle(Duration::ZERO, now);
     }
 
@@ -423,9 +407,15 @@ impl Machine {
     fn settle(&mut self, holds: Duration, now: Now) {
         let up = self.status.is_up();
         self.silent_since = (self.misses > 0).then(|| self.silent_since.unwrap_or(now.instant));
-        if self.reachable.0 != up {
-            let since = self.silent_since.filter(|_| up == Some(false));
-            self.reachable = (up, since.unwrap_or(now.instant));
+        let footing = Footing {
+            up: up.filter(|_| !self.is_excused),
+            is_paused: self.status == Status::Paused,
+            is_excused: self.is_excused,
+        };
+        if self.footing.0 != footing {
+            let since = self.silent_since.filter(|_| footing.up == Some(false));
+            let since = since.map(|since| self.excused_until.map_or(since, |end| since.max(end)));
+            self.footing = (footing, since.unwrap_or(now.instant));
             self.is_untold = true;
         }
         if let (Some(before), Some(after)) = (self.definite, up)
@@ -435,7 +425,7 @@ impl Machine {
             self.changed_at = Some(now);
         }
         self.definite = up.or(self.definite);
-        let counting = match up {
+        let counting = match footing.up {
             Some(true) if self.misses > 0 => Counting::Suspended,
             Some(true) => Counting::Up,
             Some(false) => Counting::Down,

@@ -3,18 +3,23 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet},
     net::SocketAddr,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
+use smol_str::SmolStr;
+
 use super::{
+    beyond::Beyond,
     config::{Config, GATEWAY, Target},
     device::{Device, FollowUp, Place, Spec},
-    probe::{DeviceId, Event, IcmpVersion, Order},
+    gateway::Routes,
+    probe::{DeviceId, Event, Order},
     readings,
     schedule::{Plan, Turn},
     state::Limits,
+    status::Status,
     topology::Topology,
     uplink::Uplink,
     ways::Stance,
@@ -24,22 +29,22 @@ use crate::{
     sample::{Change, Reading},
 };
 
-/// Names are looked up again this long after an answer, and this long after a failure.
-const LOOKUP_AGAIN: Duration = Duration::from_mins(5);
-const LOOKUP_RETRY: Duration = Duration::from_secs(30);
-
 #[derive(Debug)]
 pub(super) struct Table {
-    enabled: bool,
+    pub(super) enabled: bool,
     plan: Plan,
     pub(super) limits: Limits,
     wants_gateway: bool,
-    devices: BTreeMap<DeviceId, Device>,
+    pub(super) beyond: Beyond,
+    pub(super) devices: BTreeMap<DeviceId, Device>,
     /// As in the configuration.
-    order: Vec<DeviceId>,
+    pub(super) order: Vec<DeviceId>,
     /// One for each device at its next turn; others are of the past and mean nothing.
-    timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
-    lookups: BTreeMap<DeviceId, Option<Instant>>,
+    pub(super) timers: BinaryHeap<Reverse<(Instant, DeviceId)>>,
+    /// When the name of a device is looked up next; `None` while that is under way.
+    pub(super) lookups: BTreeMap<DeviceId, Option<Instant>>,
+    /// Whether a lookup was brought forward, which whoever makes them has yet to be told.
+    pub(super) hastened_lookup: bool,
     next_id: u32,
     pub(super) topology: Topology,
     pub(super) uplink: Uplink,
@@ -48,6 +53,8 @@ pub(super) struct Table {
     /// Changes that nobody has been told yet.
     news: Vec<Reading>,
     changes: Vec<Change>,
+    /// Names of devices that a maintenance window covers.
+    maintenance: HashSet<SmolStr>,
     /// Replies the kernel dropped because our buffer was full.
     pub(super) dropped: u64,
 }
@@ -60,16 +67,19 @@ impl Table {
             plan: plan_of(config, now.instant),
             limits: limits_of(config),
             wants_gateway: false,
+            beyond: Beyond::default(),
             devices: BTreeMap::new(),
             order: Vec::new(),
             timers: BinaryHeap::new(),
             lookups: BTreeMap::new(),
+            hastened_lookup: false,
             next_id: 0,
             topology: Topology::default(),
             uplink: Uplink::default(),
             doubtful: BTreeSet::new(),
             news: Vec::new(),
             changes: Vec::new(),
+            maintenance: HashSet::new(),
             dropped: 0,
         };
         table.apply(config, now);
@@ -80,6 +90,8 @@ impl Table {
     pub(super) fn apply(&mut self, config: &Config, now: Now) {
         let was_enabled = std::mem::replace(&mut self.enabled, config.enabled);
         self.wants_gateway = config.watches_gateway();
+        self.beyond.is_wanted = config.may_watch_gateway();
+        let gateway = self.take_gateway();
         let before_plan = self.plan;
         self.plan = plan_of(config, before_plan.epoch);
         self.limits = limits_of(config);
@@ -95,8 +107,10 @@ impl Table {
         for (index, spec) in fresh.into_iter().enumerate() {
             self.add(spec, self.plan.opening(index, count, now.instant), now);
         }
+        self.pause_what_is_to_be(now);
         self.put_in_order(config);
         self.place_anchors(config, anchors, now);
+        self.place_gateway(gateway, now);
         self.draw_ways();
         self.schedule_lookups(now);
         self.rebuild_timers();
@@ -125,8 +139,18 @@ impl Table {
         &self.plan
     }
 
-    pub(super) fn wants_gateway(&self) -> bool {
-        self.enabled && self.wants_gateway
+    /// Whether the routes of this host are to be known.
+    pub(super) fn wants_routes(&self) -> bool {
+        self.enabled && (self.wants_gateway || self.beyond.is_wanted)
+    }
+
+    /// The default gateway and what is reached without it are like this now.
+    pub(super) fn set_routes(&mut self, routes: Routes, now: Now) {
+        if self.wants_gateway {
+            self.set_gateway(routes.gateway, now);
+        } else {
+            self.know_routes(routes, now);
+        }
     }
 
     /// Lets devices nothing is heard of become unknown.
@@ -153,7 +177,7 @@ impl Table {
             else {
                 continue;
             };
-            if self.enabled {
+            if self.enabled && !device.spec.paused {
                 orders.extend(device.step(&self.plan, &self.limits, now));
             } else {
                 device.turn.postpone(now.instant + self.plan.interval);
@@ -161,19 +185,21 @@ impl Table {
             self.timers.push(Reverse((device.turn.next(), id)));
         }
         self.look_at_uplink(now);
+        self.redraw_if_due(now);
     }
 
     /// When something is due next.
     pub(super) fn next(&self) -> Option<Instant> {
         let asked = self.timers.peek().map(|Reverse((at, _))| *at);
-        asked.into_iter().chain(self.uplink_due()).min()
+        let others = [self.uplink_due(), self.beyond.redraw];
+        asked.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Takes news about a probe into account; what must be asked in consequence is added to `orders`. News about
     /// devices that are gone, or that are not to be watched, is ignored.
     pub(super) fn record(&mut self, event: &Event, now: Now, orders: &mut Vec<Order>) {
         let device = self.devices.get_mut(&event.id.device);
-        let Some(device) = device.filter(|_| self.enabled) else {
+        let Some(device) = device.filter(|device| self.enabled && !device.spec.paused) else {
             return;
         };
         let before = Stance::of(device);
@@ -181,8 +207,12 @@ impl Table {
             orders.push(order);
             return;
         }
+        let falls_silent = before.falls_silent(device);
         // That we answer ourselves says nothing about the way out.
         let is_here = device.address().is_none_or(|address| address.ip().is_loopback());
+        if falls_silent {
+            self.hasten_lookup(event.id.device, now.instant);
+        }
         self.note_news(event.id.device, now);
         self.listen(&event.what, before.is_lost(), is_here, now);
         self.look_around(event.id.device, before, now);
@@ -211,10 +241,28 @@ impl Table {
     /// Keeps what is new about a device until it is told.
     pub(super) fn note_news(&mut self, id: DeviceId, now: Now) {
         if let Some(device) = self.devices.get_mut(&id).filter(|device| !device.is_anchor)
-            && let Some(is_up) = device.take_news()
+            && device.take_news().is_some()
         {
-            self.news.push(readings::of_change(device, is_up));
+            self.news.push(readings::of_standing(device));
             self.changes.push(readings::change(device, now));
+        }
+    }
+
+    /// The devices of these names, and no other, are in a maintenance window from now on.
+    pub(super) fn set_maintenance(&mut self, names: HashSet<SmolStr>, now: Now) {
+        self.maintenance = names;
+        let Self {
+            devices,
+            maintenance,
+            limits,
+            ..
+        } = self;
+        for device in devices.values_mut().filter(|device| !device.is_anchor) {
+            let is_covered = maintenance.contains(&device.spec.name);
+            if device.machine.excuse(is_covered, limits, now) {
+                self.news.push(readings::of_standing(device));
+                self.changes.push(readings::change(device, now));
+            }
         }
     }
 
@@ -228,73 +276,9 @@ impl Table {
         std::mem::take(&mut self.changes)
     }
 
-    /// Names to look up now. Each is given out once until [`resolved`](Self::resolved).
-    pub(super) fn take_lookups(&mut self, now: Instant) -> Vec<(DeviceId, String)> {
-        if !self.enabled {
-            return Vec::new();
-        }
-        let due = self
-            .lookups
-            .iter_mut()
-            .filter(|(_, at)| at.is_some_and(|at| at <= now));
-        due.filter_map(|(id, at)| {
-            *at = None;
-            self.devices
-                .get(id)
-                .map(|device| (*id, device.spec.address.to_string()))
-        })
-        .collect()
-    }
-
-    /// When a name is to be looked up next.
-    pub(super) fn next_lookup(&self) -> Option<Instant> {
-        self.lookups
-            .values()
-            .flatten()
-            .min()
-            .copied()
-            .filter(|_| self.enabled)
-    }
-
-    /// The answer to a lookup. An address that is still among the answers stays; a failure leaves the last one.
-    pub(super) fn resolved(&mut self, id: DeviceId, result: Result<Vec<SocketAddr>, String>, now: Instant) {
-        let (Some(device), Some(at)) = (self.devices.get_mut(&id), self.lookups.get_mut(&id)) else {
-            return;
-        };
-        let Place::Named { found, error, tried } = &mut device.place else {
-            return;
-        };
-        let first = !std::mem::replace(tried, true);
-        *at = Some(
-            now + if result.is_ok() {
-                LOOKUP_AGAIN
-            } else {
-                LOOKUP_RETRY
-            },
-        );
-        match result {
-            Ok(mut addresses) => {
-                let version = device.spec.version;
-                addresses.retain(|at| version.is_none_or(|version| version == IcmpVersion::of(at.ip())));
-                let kept = found.filter(|known| addresses.contains(known));
-                *found = kept.or(addresses.first().copied());
-                *error = match (&found, version) {
-                    (Some(_), _) => String::new(),
-                    (None, Some(version)) => format!("it has no {version} address"),
-                    (None, None) => "it has no address".to_owned(),
-                };
-            }
-            Err(reason) => *error = reason,
-        }
-        if first {
-            device.turn.postpone(now);
-            self.timers.push(Reverse((now, id)));
-        }
-    }
-
     /// Where the default gateway is now. One at another address is another device, though its name stays. Once
     /// found, a gateway that vanishes stays watched at its last address.
-    pub(super) fn set_gateway(&mut self, gateway: Option<SocketAddr>, now: Now) {
+    fn set_gateway(&mut self, gateway: Option<SocketAddr>, now: Now) {
         let Some(address) = gateway.filter(|_| self.wants_gateway) else {
             return;
         };
@@ -345,6 +329,12 @@ impl Table {
             .collect()
     }
 
+    /// Takes a device out, wherever it is in the order.
+    pub(super) fn remove(&mut self, id: DeviceId) -> Option<Device> {
+        self.lookups.remove(&id);
+        self.devices.remove(&id)
+    }
+
     pub(super) fn keep(&mut self, mut device: Device, spec: Spec) {
         device.spec = spec;
         self.devices.insert(device.id, device);
@@ -365,6 +355,19 @@ impl Table {
         }
     }
 
+    /// Leaves devices alone that are paused, and has those asked soon that are so no more.
+    fn pause_what_is_to_be(&mut self, now: Now) {
+        for device in self.devices.values_mut().filter(|_| self.enabled) {
+            match (device.spec.paused, device.machine.status() == Status::Paused) {
+                (true, false) => device.pause(now),
+                (false, true) => device.go_on(now.instant, now),
+                _ => continue,
+            }
+            self.news.push(readings::of_standing(device));
+            self.changes.push(readings::change(device, now));
+        }
+    }
+
     fn put_in_order(&mut self, config: &Config) {
         let names = config.names().into_iter();
         let positions: HashMap<_, _> = names.zip(0_usize..).collect();
@@ -380,24 +383,15 @@ impl Table {
     pub(super) fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {
         let id = DeviceId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
-        self.devices.insert(id, Device::new(id, spec, first, now));
+        let is_covered = self.maintenance.contains(&spec.name);
+        let mut device = Device::new(id, spec, first, now);
+        device.machine.excuse(is_covered, &self.limits, now);
+        self.devices.insert(id, device);
         id
-    }
-
-    /// New names are looked up at once; lookups that are under way or planned stay so.
-    fn schedule_lookups(&mut self, now: Now) {
-        let before = std::mem::take(&mut self.lookups);
-        let named = self
-            .devices
-            .values()
-            .filter(|device| matches!(device.place, Place::Named { .. }));
-        self.lookups = named
-            .map(|d| (d.id, before.get(&d.id).copied().unwrap_or(Some(now.instant))))
-            .collect();
     }
 }
 
-fn gateway_spec(address: SocketAddr) -> Spec {
+pub(super) fn gateway_spec(address: SocketAddr) -> Spec {
     let target = Target {
         name: GATEWAY.to_owned(),
         ..Target::new(address.ip().to_string())

@@ -1,6 +1,9 @@
 //! Whatever happens to the table, in whatever order: no device is ever forgotten by its timers.
 
-use std::collections::{HashSet, VecDeque};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
 use proptest::{
     collection::vec,

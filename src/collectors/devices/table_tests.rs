@@ -1,13 +1,16 @@
 //! The table as a whole: reloads, timers, lookups and the gateway.
 
+use std::time::Duration;
+
 use super::*;
 use crate::{
     clock::Clock,
     collectors::devices::{
         config::Check,
-        probe::{Answer, Miss, Outcome, ProbeId, What},
-        state::Status,
+        probe::{Answer, Miss, Outcome, ProbeId, Unsent, UnsentReason, What},
+        status::Status,
     },
+    sample::{Missing, Observed},
     units::HumanDuration,
 };
 
@@ -148,6 +151,7 @@ fn names_are_looked_up_again_and_keep_their_last_address() {
     assert_eq!(table.take_lookups(start.instant), [], "given out once");
     let address = |last: u8| SocketAddr::from(([192, 0, 2, last], 0));
     let known = |table: &Table| table.devices().next().and_then(Device::address);
+    let failure = || Err("no such name".to_owned());
     let rows = [
         ("found", Ok(vec![address(1), address(2)]), Some(address(1)), 300),
         (
@@ -159,11 +163,16 @@ fn names_are_looked_up_again_and_keep_their_last_address() {
         ("moved", Ok(vec![address(3)]), Some(address(3)), 300),
         (
             "a failure changes nothing but the time",
-            Err("no such name".to_owned()),
+            failure(),
             Some(address(3)),
-            30,
+            5,
         ),
+        ("again", failure(), Some(address(3)), 10),
+        ("and again", failure(), Some(address(3)), 20),
+        ("but not ever more seldom", failure(), Some(address(3)), 30),
+        ("than this", failure(), Some(address(3)), 30),
         ("an empty answer is no address", Ok(vec![]), None, 300),
+        ("the next failure is a first one", failure(), None, 5),
     ];
     for (why, result, expected, again) in rows {
         table.resolved(id, result, start.instant);
@@ -301,12 +310,215 @@ fn a_name_that_resolves_late_and_moves_stays_one_device() {
     assert_eq!(device.account.failures.iter().sum::<u64>(), 0, "nor a loss");
 }
 
+/// Everything that is due until `now` is missed at once.
+fn miss_all(table: &mut Table, now: Now) {
+    let mut orders = Vec::new();
+    table.due(now, &mut orders);
+    for order in orders {
+        let event = Event {
+            id: order.id,
+            method: order.method,
+            what: What::Ended(Outcome::Missed(Miss::Timeout)),
+        };
+        table.record(&event, now, &mut Vec::new());
+    }
+}
+
+#[test]
+fn a_device_that_falls_silent_has_its_name_looked_up_unless_that_has_just_been_done() {
+    let start = Clock::System.now();
+    let mut table = Table::new(&config(&["nas.lan"]), start);
+    let id = table.take_lookups(start.instant)[0].0;
+    let found = || Ok(vec![SocketAddr::from(([192, 0, 2, 1], 0))]);
+    table.resolved(id, found(), start.instant);
+    answer_all(&mut table, start);
+    let soon = start.after(Duration::from_mins(1));
+    miss_all(&mut table, soon);
+    assert!(std::mem::take(&mut table.hastened_lookup), "it may have moved");
+    assert_eq!(table.take_lookups(soon.instant).len(), 1);
+    miss_all(&mut table, soon.after(Duration::from_secs(1)));
+    assert!(
+        !table.hastened_lookup,
+        "it kept silent before, and is being looked up"
+    );
+    table.resolved(id, found(), soon.after(Duration::from_secs(2)).instant);
+    answer_all(&mut table, soon.after(Duration::from_secs(2)));
+    miss_all(&mut table, soon.after(Duration::from_secs(10)));
+    assert!(!table.hastened_lookup, "that was done eight seconds ago");
+}
+
+fn paused(addresses: &[&str]) -> Config {
+    let mut config = config(addresses);
+    config.targets.iter_mut().for_each(|target| target.paused = true);
+    config
+}
+
+/// What was told since the last call, and when it became so, in seconds from `start`.
+fn told(table: &mut Table, start: Now, now: Now) -> Vec<(Observed, u64, String)> {
+    let news = table.take_news().into_iter().map(|reading| reading.observed);
+    let changes = table.take_changes().into_iter().map(|change| {
+        let passed = now.instant - start.instant;
+        (
+            passed.saturating_sub(change.lasting).as_secs(),
+            change.why.to_string(),
+        )
+    });
+    let told = news.zip(changes.collect::<Vec<_>>());
+    told.map(|(observed, (since, why))| (observed, since, why))
+        .collect()
+}
+
+#[test]
+fn a_paused_device_is_left_alone_and_asked_at_once_when_it_goes_on() {
+    let start = Clock::System.now();
+    let at = |seconds| start.after(Duration::from_secs(seconds));
+    let mut table = Table::new(&config(&["192.0.2.1"]), start);
+    answer_all(&mut table, at(0));
+    let mut orders = Vec::new();
+    table.due(at(60), &mut orders);
+    table.apply(&paused(&["192.0.2.1"]), at(61));
+    let status = |table: &Table| table.devices().next().map(|device| device.machine.shown());
+    assert_eq!(status(&table), Some(Status::Paused));
+    assert_eq!(
+        told(&mut table, start, at(61)),
+        [(
+            Observed::Missing(Missing::Paused),
+            61,
+            "paused in the configuration".to_owned()
+        )]
+    );
+    answer(&mut table, &orders, at(62));
+    assert_eq!(
+        status(&table),
+        Some(Status::Paused),
+        "what was under way says nothing"
+    );
+    let mut asked = 0;
+    for minute in 2..60 {
+        asked += answer_all(&mut table, at(minute * 60));
+        table.age(at(minute * 60));
+    }
+    assert_eq!((asked, status(&table)), (0, Some(Status::Paused)));
+    let readings = readings::take(&mut table);
+    assert!(
+        readings
+            .iter()
+            .filter(|reading| reading.subject == "192.0.2.1")
+            .all(|reading| reading.observed == Observed::Missing(Missing::Paused)),
+        "{readings:?}"
+    );
+
+    table.apply(&config(&["192.0.2.1"]), at(3_600));
+    assert_eq!(status(&table), Some(Status::Unknown));
+    let news = told(&mut table, start, at(3_600));
+    assert_eq!(
+        news,
+        [(
+            Observed::Missing(Missing::NoSample),
+            3_600,
+            "not probed yet".to_owned()
+        )]
+    );
+    assert_eq!(answer_all(&mut table, at(3_600)), 1, "asked at once");
+    assert_eq!(status(&table), Some(Status::Up));
+    let device = table.devices().next().expect("is configured");
+    assert_eq!(device.account.requests, 2, "its counters go on");
+    let (observed, up) = device.machine.uptime(at(3_600));
+    assert_eq!(
+        (observed.as_secs(), up.as_secs()),
+        (61, 61),
+        "the pause counts for nothing"
+    );
+}
+
+#[test]
+fn a_host_without_a_route_has_no_uplink_whatever_is_paused() {
+    let start = Clock::System.now();
+    let mut config = config(&["192.0.2.1", "192.0.2.2"]);
+    config.targets[1].paused = true;
+    let mut table = Table::new(&config, start);
+    let (mut orders, mut now) = (Vec::new(), start);
+    while now.instant < start.instant + Duration::from_secs(200) {
+        table.due(now, &mut orders);
+        for order in orders.drain(..) {
+            let unsent = Unsent {
+                reason: UnsentReason::NoRoute,
+                detail: String::new(),
+            };
+            let event = Event {
+                id: order.id,
+                method: order.method,
+                what: What::Ended(Outcome::Unsent(unsent)),
+            };
+            table.record(&event, now, &mut Vec::new());
+        }
+        now = now.after(Duration::from_secs(1));
+    }
+    assert!(table.uplink.is_gone());
+    let statuses: Vec<_> = table.devices().map(|device| device.machine.shown()).collect();
+    assert_eq!(statuses, [Status::Unknown, Status::Paused]);
+}
+
+#[test]
+fn a_maintenance_window_covers_what_happens_in_it_and_nothing_else() {
+    let start = Clock::System.now();
+    let at = |seconds| start.after(Duration::from_secs(seconds));
+    let window = |names: &[&str]| names.iter().map(SmolStr::new).collect::<HashSet<_>>();
+    let mut table = Table::new(&config(&["192.0.2.1"]), start);
+    answer_all(&mut table, at(0));
+    table.set_maintenance(window(&["192.0.2.1"]), at(10));
+    let covered = "in a maintenance window".to_owned();
+    assert_eq!(
+        told(&mut table, start, at(10)),
+        [(Observed::Excused(1.0), 10, covered.clone())]
+    );
+    for second in [60, 61, 62] {
+        miss_all(&mut table, at(second));
+    }
+    let shown = |table: &Table| {
+        let device = table.devices().next().expect("is configured");
+        (device.machine.shown(), device.machine.status())
+    };
+    assert_eq!(shown(&table), (Status::Maintenance, Status::Down));
+    assert_eq!(
+        told(&mut table, start, at(62)),
+        [(Observed::Excused(0.0), 10, covered)]
+    );
+    let families = crate::collectors::devices::families::of(&table, at(62));
+    let up = families
+        .iter()
+        .find(|family| family.desc.name == "netkestrel_device_up");
+    assert_eq!(up.map(|family| family.points.len()), Some(0), "it is not judged");
+
+    table.set_maintenance(window(&["another"]), at(70));
+    assert_eq!(shown(&table), (Status::Down, Status::Down));
+    assert_eq!(
+        told(&mut table, start, at(70)),
+        [(Observed::Value(0.0), 70, "no answer in time".to_owned())],
+        "the outage begins with the end of the window"
+    );
+    let device = table.devices().next().expect("is configured");
+    let (observed, up) = device.machine.uptime(at(90));
+    assert_eq!((observed.as_secs(), up.as_secs()), (30, 10));
+}
+
+#[test]
+fn a_device_that_is_new_in_a_maintenance_window_is_covered() {
+    let start = Clock::System.now();
+    let mut table = Table::new(&config(&["192.0.2.1"]), start);
+    let names = ["192.0.2.1", "192.0.2.2"].map(SmolStr::new);
+    table.set_maintenance(names.into(), start);
+    table.apply(&config(&["192.0.2.1", "192.0.2.2"]), start);
+    let shown: Vec<_> = table.devices().map(|device| device.machine.shown()).collect();
+    assert_eq!(shown, [Status::Maintenance; 2]);
+}
+
 #[test]
 fn the_gateway_is_watched_only_without_targets() {
     let start = Clock::System.now();
     let gateway = |last: u8| Some(SocketAddr::from(([192, 168, 0, last], 0)));
     let mut table = Table::new(&config(&[]), start);
-    assert!(table.wants_gateway());
+    assert!(table.wants_routes());
     table.set_gateway(None, start);
     assert_eq!(names(&table), [""; 0], "none found, nothing watched");
     table.set_gateway(gateway(1), start);

@@ -17,6 +17,7 @@ pub(super) struct Topology {
 }
 
 /// A device and one of its parents, with the parent's name.
+#[derive(Debug, Clone)]
 pub(super) struct Edge {
     pub(super) child: DeviceId,
     pub(super) parent: DeviceId,

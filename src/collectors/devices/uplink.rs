@@ -11,7 +11,8 @@ use super::{
     device::{Device, Spec},
     probe::{DeviceId, Miss, Outcome, UnsentReason, What},
     readings,
-    state::{Cause, Status, Way},
+    state::{Cause, Way},
+    status::Status,
     table::Table,
 };
 use crate::clock::Now;
@@ -160,7 +161,9 @@ impl Table {
         warn!("nothing answers, the uplink of this host seems to be gone; all devices are unknown");
         self.uplink.is_gone = true;
         self.doubtful.clear();
-        self.devices_mut().for_each(|device| device.lose_uplink(now));
+        self.devices_mut()
+            .filter(|device| !device.spec.paused)
+            .for_each(|device| device.lose_uplink(now));
         self.push_news(readings::of_uplink(0.0));
     }
 
@@ -173,7 +176,7 @@ impl Table {
             let mut anchors = self.uplink.anchors.iter().filter_map(|id| self.device(*id));
             return anchors.all(|anchor| anchor.machine.is_lost() || has_no_route(anchor));
         }
-        let mut devices = self.devices().peekable();
+        let mut devices = self.devices().filter(|device| !device.spec.paused).peekable();
         devices.peek().is_some() && devices.all(has_no_route)
     }
 

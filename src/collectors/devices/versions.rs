@@ -60,19 +60,21 @@ fn halves(name: &str) -> [(Ip, String); 2] {
 
 /// Whether a device is in `double`, or has a parent that is.
 fn is_touched(target: &Target, double: &HashSet<&str>) -> bool {
-    target.ip == Ip::Both || target.parents.iter().any(|name| double.contains(name.as_str()))
+    let mut parents = target.parents.iter().flatten();
+    target.ip == Ip::Both || parents.any(|name| double.contains(name.as_str()))
 }
 
 /// What is watched of a device.
 fn split(target: &Target, double: &HashSet<&str>) -> Vec<Target> {
-    let parents = target.parents.iter().flat_map(|name| {
+    let watched = |name: &String| {
         let names = double.contains(name.as_str()).then(|| halves(name));
         let whole = names.is_none().then(|| name.clone());
         let halves = names.into_iter().flatten().map(|(_, name)| name);
         whole.into_iter().chain(halves)
-    });
+    };
+    let parents = target.parents.as_ref();
     let whole = Target {
-        parents: parents.collect(),
+        parents: parents.map(|names| names.iter().flat_map(watched).collect()),
         ..target.clone()
     };
     if target.ip != Ip::Both {
@@ -93,7 +95,7 @@ mod tests {
     fn watched(yaml: &str) -> Vec<String> {
         let config: Config = serde_yaml::from_str(yaml).expect(yaml);
         let line = |target: Cow<'_, Target>| {
-            let parents = target.parents.join(", ");
+            let parents = target.parents.as_deref().unwrap_or_default().join(", ");
             format!("{} {:?} <- {parents}", target.display_name(), target.ip)
         };
         config.watched().map(line).collect()

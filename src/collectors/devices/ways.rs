@@ -12,7 +12,8 @@ use smol_str::SmolStr;
 use super::{
     device::Device,
     probe::DeviceId,
-    state::{Cause, Status, Way},
+    state::{Cause, Way},
+    status::Status,
     table::Table,
     topology::{Edge, Topology},
     versions::other_half,
@@ -49,6 +50,11 @@ impl Stance {
         }
     }
 
+    /// Whether the device keeps silent, and did not before.
+    pub(super) fn falls_silent(self, device: &Device) -> bool {
+        !self.is_silent && device.machine.is_silent()
+    }
+
     /// Whether it was down or out of reach.
     pub(super) fn is_lost(self) -> bool {
         self.is_lost
@@ -61,14 +67,19 @@ impl Table {
         let ids: HashMap<&SmolStr, DeviceId> = self.devices().map(|d| (&d.spec.name, d.id)).collect();
         let edges = self.devices().flat_map(|device| {
             let known = |name: &SmolStr| ids.get(name).map(|id| (*id, name.clone()));
-            let parents = device.spec.parents.iter().filter_map(known);
+            let parents = device.spec.parents().iter().filter_map(known);
             parents.map(|(parent, name)| Edge {
                 child: device.id,
                 parent,
                 name,
             })
         });
-        let topology = Topology::new(edges);
+        let written: Vec<Edge> = edges.collect();
+        let topology = Topology::new(written.iter().cloned());
+        let topology = match self.default_edges(&topology) {
+            added if added.is_empty() => topology,
+            added => Topology::new(written.into_iter().chain(added)),
+        };
         let has_anchors = self.uplink.has_anchors();
         for device in self.devices_mut() {
             let is_behind = has_anchors || !topology.parents(device.id).is_empty();

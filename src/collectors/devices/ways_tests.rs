@@ -342,6 +342,7 @@ fn a_parent_that_cannot_be_judged_explains_nothing() {
             found: None,
             error: "no such name".to_owned(),
             tried: true,
+            failures: 0,
         };
     }
     let world = world.run(200.0);

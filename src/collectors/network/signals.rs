@@ -182,8 +182,8 @@ fn utilisation(link: &Link, rates: &Rates) -> Option<(&'static Signal, Observed)
             share(receive.max(transmit)).map(Observed::Value)
         }
         (
-            Observed::Value(receive) | Observed::Implausible(receive),
-            Observed::Value(transmit) | Observed::Implausible(transmit),
+            Observed::Value(receive) | Observed::Implausible(receive) | Observed::Excused(receive),
+            Observed::Value(transmit) | Observed::Implausible(transmit) | Observed::Excused(transmit),
         ) => share(receive.max(transmit)).map(Observed::Implausible),
     };
     observed.map(|observed| (&UTILISATION, observed))

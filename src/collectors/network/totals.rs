@@ -57,8 +57,8 @@ fn add(left: Observed, right: Observed) -> Observed {
         (Observed::Missing(reason), _) | (_, Observed::Missing(reason)) => Observed::Missing(reason),
         (Observed::Value(left), Observed::Value(right)) => Observed::Value(left + right),
         (
-            Observed::Value(left) | Observed::Implausible(left),
-            Observed::Value(right) | Observed::Implausible(right),
+            Observed::Value(left) | Observed::Implausible(left) | Observed::Excused(left),
+            Observed::Value(right) | Observed::Implausible(right) | Observed::Excused(right),
         ) => Observed::Implausible(left + right),
     }
 }

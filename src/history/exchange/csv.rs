@@ -29,7 +29,8 @@ const TRANSITION: [&str; 13] = [
     "note",
 ];
 
-/// Writes the columns `time,signal,subject,value,note`. The note says `implausible`, or why there is no value.
+/// Writes the columns `time,signal,subject,value,note`. The note says `implausible` or `excused`, or why there is no
+/// value.
 pub fn write_csv(
     records: impl IntoIterator<Item = io::Result<Record>>,
     out: &mut impl Write,
@@ -43,6 +44,7 @@ pub fn write_csv(
             let (value, note) = match seen.observed {
                 Observed::Value(value) => (value.to_string(), String::new()),
                 Observed::Implausible(value) => (value.to_string(), "implausible".to_owned()),
+                Observed::Excused(value) => (value.to_string(), "excused".to_owned()),
                 Observed::Missing(why) => (String::new(), word(why)),
             };
             writer.write_record([&time, seen.signal.as_str(), &seen.subject, &value, &note])?;

@@ -75,6 +75,7 @@ impl Standing {
         match observed {
             Observed::Value(value) if value >= 0.5 => Self::Up,
             Observed::Value(value) if value >= 0.0 => Self::Down,
+            Observed::Excused(_) => Self::Maintenance,
             Observed::Value(_) | Observed::Implausible(_) => Self::Unknown,
             Observed::Missing(why) => match why {
                 Missing::FirstReading
@@ -86,6 +87,7 @@ impl Standing {
                 | Missing::LocalNetwork
                 | Missing::NoSample => Self::Unknown,
                 Missing::ParentDown => Self::Unreachable,
+                Missing::Paused => Self::Paused,
             },
         }
     }
@@ -108,7 +110,7 @@ impl Standing {
 fn reason(observed: Observed) -> Option<&'static str> {
     match observed {
         Observed::Missing(why) => Some(figures::missing(why)),
-        Observed::Value(_) | Observed::Implausible(_) => None,
+        Observed::Value(_) | Observed::Implausible(_) | Observed::Excused(_) => None,
     }
 }
 

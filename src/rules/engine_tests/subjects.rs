@@ -33,6 +33,35 @@ fn what_another_rule_explains_is_silent_and_begins_anew() {
 }
 
 #[test]
+fn a_subject_that_is_paused_is_not_covered_until_it_goes_on() {
+    let mut bench = Bench::new(vec![loss(60), down()]);
+    let mut at = |seconds, up, loss| {
+        let readings = vec![reading(&UP, "nas", up), reading(&LOSS, "nas", loss)];
+        shorts(&bench.judge(seconds, Scope::Whole, readings)).join(", ")
+    };
+    let paused = Observed::Missing(Missing::Paused);
+    assert_eq!(
+        at(0, Observed::Value(0.0), Observed::Value(1.0)),
+        "device_down nas firing:high, loss nas explained:device_down"
+    );
+    assert_eq!(
+        at(60, paused, paused),
+        "device_down nas not covered, loss nas not covered"
+    );
+    assert_eq!(
+        at(120, Observed::Value(1.0), Observed::Value(0.5)),
+        "device_down nas clear, loss nas pending:medium"
+    );
+}
+
+#[test]
+fn what_is_read_in_a_maintenance_window_is_judged() {
+    let mut bench = Bench::new(vec![down()]);
+    let found = bench.judge(0, Scope::Whole, vec![reading(&UP, "nas", Observed::Excused(0.0))]);
+    assert_eq!(shorts(&found), ["device_down nas firing:high"]);
+}
+
+#[test]
 fn a_rule_explains_only_its_own_subject() {
     let mut bench = Bench::new(vec![down(), loss(0)]);
     let both = [device("a", 0.0, 1.0), device("b", 1.0, 1.0)].concat();

@@ -28,6 +28,11 @@ impl Page {
         }
     }
 
+    /// All samples.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.samples.iter()
+    }
+
     /// All samples of the name.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Sample> {
         self.samples.iter().filter(move |sample| sample.name == name)

@@ -53,6 +53,18 @@ impl Namespace {
         inside(&self.name, move || std::fs::write(path, value)).unwrap();
     }
 
+    /// Has names resolved by the server at this address for what `ip netns exec` starts here.
+    pub(crate) fn resolve_by(&self, server: std::net::Ipv4Addr) {
+        let folder = self.settings();
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("resolv.conf"), format!("nameserver {server}\n")).unwrap();
+    }
+
+    /// What `ip netns exec` lays over /etc.
+    fn settings(&self) -> std::path::PathBuf {
+        std::path::Path::new("/etc/netns").join(&self.name)
+    }
+
     /// Runs `work` on a thread of this namespace.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         inside(&self.name, work)
@@ -63,6 +75,7 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         // Nothing can be done where it fails, and a panic here would hide the one of the test.
         let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+        let _ = std::fs::remove_dir_all(self.settings());
     }
 }
 
