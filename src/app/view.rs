@@ -84,7 +84,7 @@ impl Watch for View {
     fn devices(&self) -> Vec<KnownDevice> {
         let config = Arc::clone(&self.reloader.in_force().borrow());
         let devices = &config.collectors.devices;
-        let listed: HashSet<&str> = devices.devices().map(Target::display_name).collect();
+        let listed: HashSet<_> = devices.devices().flat_map(Target::watched_names).collect();
         let watched = self.set.devices.overview(self.clock.now()).into_iter();
         // The default gateway, if it is watched without being listed.
         let found = watched.filter(|device| !listed.contains(device.name.as_str()));
