@@ -35,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "demo",
         &[
             "alerts",
+            "anomaly",
             "app",
             "build",
             "collectors",
@@ -48,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "config",
         &[
             "alerts",
+            "anomaly",
             "collectors",
             "history",
             "logging",

@@ -4,10 +4,12 @@
 //! schedule ──> collectors ──┬─> Gatherer ──> exposition ──> web
 //!  intervals, background    ├─> latest batches ──> View ──> web (page, status)
 //!                           └─> Pipeline ─┬─> Recorder ──> history ──> web (API), charts in mails
+//!                                         ├─> watch for anomalies ──> exposition, web; what is to be told:
 //!                                         └─> rules ──> alerts ──> outbox ──> delivery ──> email, webhook
 //! SIGHUP, POST /-/reload, devices file ──> Reloader ──> collectors, log, web, Pipeline, notifiers
 //! ```
 
+pub(crate) mod anomalies;
 mod backstage;
 mod desk;
 mod devices_file;
@@ -49,7 +51,7 @@ use self::{
     view::View,
 };
 use crate::{
-    alerts,
+    alerts, anomaly,
     clock::{Clock, Now},
     collectors::{self, Context, Guarded, News, demo::World},
     config::{Config, Loaded, Sources},
@@ -97,6 +99,7 @@ pub fn catalogue() -> Vec<&'static Desc> {
         collectors::RUN_METRICS,
         collectors::NEWS_METRICS,
         rules::METRICS,
+        anomaly::METRICS,
         alerts::METRICS,
         notifiers::METRICS,
         web::METRICS,
