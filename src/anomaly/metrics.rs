@@ -100,10 +100,12 @@ impl Kind {
     const ALL: [Self; 3] = [Self::Rise, Self::Drop, Self::Pattern];
 
     pub(super) fn of(verdict: &Verdict) -> Self {
-        match verdict.oddity {
-            Some((View::Shape, _)) | None => Self::Pattern,
-            Some((_, Side::High)) => Self::Rise,
-            Some((_, Side::Low)) => Self::Drop,
+        let record = verdict.record.map(|record| record.side);
+        let oddity = verdict.oddity.filter(|(view, _)| *view != View::Shape);
+        match record.or(oddity.map(|(_, side)| side)) {
+            Some(Side::High) => Self::Rise,
+            Some(Side::Low) => Self::Drop,
+            None => Self::Pattern,
         }
     }
 
