@@ -196,13 +196,6 @@ impl Overview {
         ]);
         families
     }
-
-    /// How many series were watched for long enough to be judged, and how many there are at all.
-    #[must_use]
-    pub fn ready(&self) -> (usize, usize) {
-        let ready = self.rows.iter().filter(|row| row.is_ready).count();
-        (ready, self.watched)
-    }
 }
 
 /// Without the digits that an f32 has none of.

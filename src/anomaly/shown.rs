@@ -63,7 +63,7 @@ pub enum Standing {
         /// The last value, in the signal's unit.
         value: f64,
     },
-    /// What it was about has not been seen for an hour.
+    /// What it was about has not been read for an hour.
     Gone,
     /// What it was about is no longer watched.
     Unwatched,
@@ -94,6 +94,8 @@ pub(super) struct Told {
     pub(super) signal: &'static Signal,
     pub(super) subject: SmolStr,
     pub(super) event: Event,
+    /// When it was last read by this run of the program, with or without a value, in seconds since 1970.
+    pub(super) read: Option<i64>,
 }
 
 /// What is kept of it.
@@ -125,6 +127,7 @@ impl Told {
             signal: signals.iter().find(|signal| signal.name == kept.signal)?,
             subject: kept.subject,
             event: kept.event,
+            read: None,
         })
     }
 }

@@ -99,7 +99,6 @@ pub(super) fn watched(name: &str) -> Option<&'static Watched> {
 }
 
 /// The names of all signals that can be watched.
-#[must_use]
 pub fn watchable() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|one| one.name)
 }

@@ -25,6 +25,7 @@ impl Watch {
                     name,
                     signal,
                     event,
+                    read: None,
                 });
             }
         }
@@ -75,6 +76,7 @@ impl Watch {
                 above: value >= usual,
                 explanation: format!("{why}; {}", self.backing(series, unix, because)),
             },
+            read: Some(unix),
         };
         let together = self.events.policy().together;
         for anomaly in &mut self.recent {
@@ -119,20 +121,27 @@ impl Watch {
     }
 
     fn standing(&self, told: &mut Told, batch: &Batch, unix: i64) -> Option<Standing> {
-        let Some(series) = self.series.get(&(told.signal.name, told.subject.clone())) else {
+        if !self
+            .series
+            .contains_key(&(told.signal.name, told.subject.clone()))
+        {
             return Some(Standing::Unwatched);
-        };
+        }
         let is_meant = |reading: &&Reading| reading.signal == told.signal && reading.subject == told.subject;
         let observed = batch
             .readings
             .iter()
             .find(is_meant)
             .map(|reading| reading.observed);
+        if observed.is_some() {
+            told.read = Some(unix);
+        }
         if let Some(Observed::Value(value)) = observed {
             told.event.value = value;
         }
         if !self.events.is_open(told.group, unix) {
-            let is_gone = unix.saturating_sub(series.last) > self.events.policy().quiet;
+            let quiet = self.events.policy().quiet;
+            let is_gone = told.read.is_some_and(|read| unix - read > quiet);
             let value = told.event.value;
             return Some(if is_gone {
                 Standing::Gone

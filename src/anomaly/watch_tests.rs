@@ -329,6 +329,36 @@ fn what_people_no_longer_hear_of_is_not_told_on_and_what_is_forgotten_ends() {
 }
 
 #[test]
+fn what_is_only_not_seen_is_not_gone() {
+    for (observed, expected) in [
+        (Some(Observed::Missing(Missing::ReadFailed)), "over"),
+        (None, "gone"),
+    ] {
+        let mut host = Host::after(9);
+        assert_eq!(host.run(&[(&DOWN, 3.0), (&UP, 3.0)]).len(), 1);
+        let mut last = None;
+        for _ in 0..15 {
+            let mut batch = host.batch(&[]);
+            batch
+                .readings
+                .retain(|reading| observed.is_some() || *reading.signal != UP);
+            for reading in batch.readings.iter_mut().filter(|reading| *reading.signal == UP) {
+                reading.observed = observed.unwrap_or(reading.observed);
+            }
+            let tales = host.watch.judge(&batch, &|_| Level::Within);
+            last = tales.into_iter().next().map(|tale| tale.standing).or(last);
+            host.at += STEP;
+        }
+        let end = match last {
+            Some(Standing::Over { .. }) => "over",
+            Some(Standing::Gone) => "gone",
+            _ => "something else",
+        };
+        assert_eq!(end, expected);
+    }
+}
+
+#[test]
 fn there_are_no_more_series_than_may_be_and_those_long_gone_make_room() {
     let config = Config {
         max_series: 2,

@@ -285,10 +285,12 @@ async fn what_is_new_in_related_series_becomes_an_alert_that_people_can_call_nor
     );
     assert_eq!(published.unusual.len(), 2);
     assert!(published.unusual.iter().all(|one| one.lasts && one.told));
-    assert_eq!(
-        published.overview.as_ref().map(|overview| overview.ready()),
-        Some((2, 2))
-    );
+    let overview = published.overview.as_ref().expect("somebody watches");
+    let families = overview.families(now.instant);
+    let scores = families
+        .iter()
+        .find(|family| family.desc.name == "netkestrel_anomaly_score");
+    assert_eq!(scores.map(|scores| scores.points.len()), Some(2));
 
     let normal = running.take_on(&alert.id, true).await.await.expect("answered");
     assert_eq!(normal.expect("carried out")["normal"], 2);

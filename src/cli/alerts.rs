@@ -182,10 +182,14 @@ fn acknowledge(instance: &Instance, ack: &Ack) -> Result<Answer, Answer> {
     if ack.normal {
         body["normal"] = Value::Bool(true);
     }
-    instance.call(
-        &Call::Post(&body),
-        &format!("/api/v1/alerts/{}/{verb}", escape(id)),
-    )?;
+    let path = format!("/api/v1/alerts/{}/{verb}", escape(id));
+    let outcome = instance.call(&Call::Post(&body), &path)?;
+    if ack.normal && outcome.get("normal").and_then(Value::as_u64) == Some(0) {
+        return Ok(Answer {
+            complaint: "note: nothing is known of that event any more, so nothing was learnt\n".to_owned(),
+            ..Answer::fine(format!("{id}: acknowledged\n"))
+        });
+    }
     Ok(Answer::fine(format!("{id}: {done}\n")))
 }
 

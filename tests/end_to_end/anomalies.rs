@@ -110,14 +110,14 @@ fn a_host_unlike_itself_becomes_one_alert_in_words_that_outlives_a_restart() {
     let landing = client.get("/").text().to_owned();
     assert!(landing.contains("<h2>Unusual now</h2>"), "{landing}");
 
-    let listen = format!("--web.listen-address={}", client.address());
+    let reached = format!("--web.listen-address={}", client.address());
     let id = found["id"].as_str().unwrap();
     let acknowledged = setup
-        .command(&["alerts", "ack", id, "--normal", "--by", "kim", &listen])
+        .command(&["alerts", "ack", id, "--normal", "--by", "kim", &reached])
         .output()
         .unwrap();
     assert!(acknowledged.status.success(), "{acknowledged:?}");
-    let listed = setup.command(&["alerts", "list", &listen]).output().unwrap();
+    let listed = setup.command(&["alerts", "list", &reached]).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(listed.contains(&format!("{id}: {why}")), "{listed}");
     netkestrel.process.terminate();

@@ -1,5 +1,7 @@
 //! Alerts and silences as tables for people.
 
+use std::fmt::Write as _;
+
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
@@ -50,15 +52,16 @@ pub(super) fn alerts(alerts: &[Value], silences: &[Value], here: &Here) -> Strin
 
 /// What anomalies are about, a line each: their values alone say little.
 fn unusual(alerts: &[Value]) -> String {
-    let anomalies = alerts
+    let mut lines = String::new();
+    for alert in alerts
         .iter()
-        .filter(|alert| text(alert, "rule") == rules::ANOMALY);
-    anomalies
-        .map(|alert| {
-            let why = text(alert, "explanation").replace(char::is_control, " ");
-            format!("\n{}: {why}\n", text(alert, "id"))
-        })
-        .collect()
+        .filter(|alert| text(alert, "rule") == rules::ANOMALY)
+    {
+        let why = text(alert, "explanation").replace(char::is_control, " ");
+        // Text takes all that is written.
+        let _ = write!(lines, "\n{}: {why}\n", text(alert, "id"));
+    }
+    lines
 }
 
 /// Silences, with what they match in words.

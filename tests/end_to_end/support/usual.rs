@@ -1,20 +1,17 @@
 //! A state of the watch for anomalies, as if the program had run for weeks.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 use netkestrel::{
     anomaly::{Config, Store, Watch},
-    clock::Now,
+    clock::{Clock, Now},
     collectors,
     durable::Os,
     sample::{Batch, Observed, Reading, Scope},
 };
 
-use super::{netkestrel::Setup, traffic::unix_time};
+use super::netkestrel::Setup;
 
 const DAY: i64 = 86_400;
 const STEP: i64 = 300;
@@ -26,7 +23,8 @@ pub(crate) type Usual<'a> = (&'a str, &'a str, f64);
 pub(crate) fn learn(setup: &Setup, days: i64, usual: &[Usual<'_>]) {
     let signals = collectors::signals();
     let mut watch = Watch::new(Config::default(), TimeZone::system(), None, &signals);
-    let end = unix_time() as i64;
+    let now = Clock::System.now();
+    let end = now.wall.as_second();
     for number in 0..days * DAY / STEP {
         let reading = |(place, (name, subject, value)): (i64, &Usual<'_>)| Reading {
             signal: signals.iter().find(|signal| signal.name == *name).unwrap(),
@@ -37,7 +35,7 @@ pub(crate) fn learn(setup: &Setup, days: i64, usual: &[Usual<'_>]) {
             collector: "network",
             scope: Scope::Whole,
             at: Now {
-                instant: Instant::now(),
+                instant: now.instant,
                 wall: Timestamp::from_second(end - days * DAY + number * STEP).unwrap(),
             },
             elapsed: Some(Duration::from_secs(STEP.unsigned_abs())),
