@@ -88,6 +88,7 @@ pub struct Events {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Event {
+    begun: i64,
     last: i64,
     mailed: bool,
     /// The last anomaly of each series in it, with its source.
@@ -115,11 +116,11 @@ impl Events {
         self.policy = policy;
     }
 
-    /// Whether an event of the group is going on at `unix`.
+    /// When the event of the group began that is going on at `unix`.
     #[must_use]
-    pub fn is_open(&self, group: u32, unix: i64) -> bool {
-        let event = self.open.get(&group);
-        event.is_some_and(|event| unix - event.last <= self.policy.quiet)
+    pub fn since(&self, group: u32, unix: i64) -> Option<i64> {
+        let event = self.open.get(&group)?;
+        (unix - event.last <= self.policy.quiet).then_some(event.begun)
     }
 
     /// The series of a group that were new within what belongs together before `unix`.
@@ -158,7 +159,10 @@ impl Events {
         }
         if sighting.score >= self.policy.shown {
             decisions.push(Decision::Show { series });
-            let event = self.open.entry(group).or_default();
+            let event = self.open.entry(group).or_insert_with(|| Event {
+                begun: unix,
+                ..Event::default()
+            });
             event.novelties.insert(series, (unix, source));
         } else if !sighting.beyond_threshold {
             return;

@@ -37,6 +37,7 @@ impl Watch {
         let Some(told) = self.told.iter().find(|told| told.name == subject) else {
             return 0;
         };
+        // A threshold may have spoken for it some minutes later.
         let begin = told.event.since.as_second() - self.events.policy().together;
         let is_meant = |anomaly: &&Anomaly| anomaly.group == told.group && anomaly.moment.unix() >= begin;
         let mut accepted = 0;
@@ -139,7 +140,7 @@ impl Watch {
         if let Some(Observed::Value(value)) = observed {
             told.event.value = value;
         }
-        if !self.events.is_open(told.group, unix) {
+        if self.events.since(told.group, unix).is_none() {
             let quiet = self.events.policy().quiet;
             let is_gone = told.read.is_some_and(|read| unix - read > quiet);
             let value = told.event.value;

@@ -169,8 +169,8 @@ impl Watch {
     /// The anomalies that were shown last, the newest first, and whether their events last at `unix`.
     pub fn anomalies(&self, unix: i64) -> impl Iterator<Item = (&Anomaly, bool)> {
         let lasts = move |anomaly: &Anomaly| {
-            unix - anomaly.moment.unix() <= self.events.policy().quiet
-                && self.events.is_open(anomaly.group, unix)
+            let since = self.events.since(anomaly.group, unix);
+            since.is_some_and(|since| anomaly.moment.unix() >= since)
         };
         self.recent
             .iter()
@@ -184,9 +184,8 @@ impl Watch {
         let policy = self.events.policy();
         let mut overview = Overview::new(self.counts.clone(), self.left_out.values().sum());
         for series in self.series.values() {
-            let is_active = series
-                .shown
-                .is_some_and(|at| unix - at <= policy.quiet && self.events.is_open(series.group, unix));
+            let since = self.events.since(series.group, unix);
+            let is_active = since.is_some_and(|since| series.shown.is_some_and(|at| at >= since));
             overview.add(series, now, policy, is_active);
         }
         overview

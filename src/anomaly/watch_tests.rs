@@ -266,6 +266,16 @@ fn a_level_that_speaks_for_it_makes_it_told_once_unless_its_rule_fires_already()
         if let Some((_, Some(why))) = told.first() {
             assert!(why.ends_with("; beyond the level of a rule as well"), "{why}");
         }
+        // It lasts for as long as the level is passed.
+        for _ in 0..30 {
+            host.run_with(&[(&CPU, 4.0)], &busy);
+        }
+        let lasts: Vec<bool> = host.watch.anomalies(host.at).map(|(_, lasts)| lasts).collect();
+        assert_eq!(lasts.first(), Some(&true), "{level:?}");
+        assert_eq!(
+            host.metric("netkestrel_anomaly_active", &[CPU.name, ""]),
+            Some(1.0)
+        );
     }
 }
 
