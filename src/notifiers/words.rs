@@ -218,3 +218,28 @@ pub(super) fn moment(at: Timestamp, zone: &TimeZone) -> String {
         .strftime("%a %-d %b %Y %H:%M:%S %Z")
         .to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixture::notice, *};
+
+    #[test]
+    fn an_anomaly_is_unusual_and_then_no_longer_and_has_no_level() {
+        let unusual = |news| {
+            let mut notice = notice("anomaly-1", 1, news);
+            notice.alert.rule = rules::ANOMALY.into();
+            notice
+        };
+        let (begun, over) = (unusual(News::Fired), unusual(News::Resolved));
+        assert_eq!(headline(&begun), "unusual: CPU usage 93.0 %");
+        assert_eq!(
+            headline(&over),
+            "CPU usage no longer unusual after 7 min 0 s, at 93.0 %"
+        );
+        assert_eq!(limit(&begun.alert), None);
+        assert_eq!(
+            limit(&notice("cpu-1", 1, News::Fired).alert).as_deref(),
+            Some("above 90.0 %")
+        );
+    }
+}
