@@ -27,6 +27,9 @@ pub struct Config {
     pub max_series: usize,
     /// Novelty from which an anomaly is shown, 0 to 1.
     pub shown: Ratio,
+    /// Whether the value, what is usual and the range of everything seen are exposed, for bands in dashboards: four
+    /// metrics more of each series.
+    pub bands: bool,
 }
 
 impl Default for Config {
@@ -36,6 +39,7 @@ impl Default for Config {
             signals: by_default().map(str::to_owned).collect(),
             max_series: 512,
             shown: Ratio(0.5),
+            bands: true,
         }
     }
 }

@@ -124,6 +124,7 @@ pub struct Overview {
     rows: Vec<Row>,
     watched: usize,
     left_out: usize,
+    bands: bool,
     counts: BTreeMap<(&'static str, Kind), u64>,
 }
 
@@ -139,11 +140,12 @@ struct Row {
 }
 
 impl Overview {
-    pub(super) fn new(counts: BTreeMap<(&'static str, Kind), u64>, left_out: usize) -> Self {
+    pub(super) fn new(counts: BTreeMap<(&'static str, Kind), u64>, left_out: usize, bands: bool) -> Self {
         Self {
             rows: Vec::new(),
             watched: 0,
             left_out,
+            bands,
             counts,
         }
     }
@@ -174,10 +176,10 @@ impl Overview {
                 Some(short(verdict.spike_sigmas)),
                 Some(u8::from(row.is_active).into()),
                 Some(u8::from(row.is_ready).into()),
-                Some(verdict.value),
-                Some(verdict.usual),
-                row.band.map(|(low, _)| low),
-                row.band.map(|(_, high)| high),
+                Some(verdict.value).filter(|_| self.bands),
+                Some(verdict.usual).filter(|_| self.bands),
+                row.band.filter(|_| self.bands).map(|(low, _)| low),
+                row.band.filter(|_| self.bands).map(|(_, high)| high),
             ];
             for (family, value) in families.iter_mut().zip(values) {
                 family.push_some([SmolStr::new_static(row.signal), row.subject.clone()], value);

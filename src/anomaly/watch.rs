@@ -182,7 +182,8 @@ impl Watch {
     #[must_use]
     pub fn overview(&self, now: Instant, unix: i64) -> Overview {
         let policy = self.events.policy();
-        let mut overview = Overview::new(self.counts.clone(), self.left_out.values().sum());
+        let left_out = self.left_out.values().sum();
+        let mut overview = Overview::new(self.counts.clone(), left_out, self.config.bands);
         for series in self.series.values() {
             let since = self.events.since(series.group, unix);
             let is_active = since.is_some_and(|since| series.shown.is_some_and(|at| at >= since));

@@ -486,6 +486,13 @@ fn a_value_that_no_longer_stands_for_the_present_is_not_exposed() {
             .collect::<Vec<_>>()
     };
     assert_eq!(seen(&host), [true; 8]);
+    let without_bands = Config {
+        bands: false,
+        ..Config::default()
+    };
+    host.watch.apply(without_bands, TimeZone::UTC);
+    assert_eq!(seen(&host), [true, true, true, true, false, false, false, false]);
+    host.watch.apply(Config::default(), TimeZone::UTC);
     // The last run was a step ago.
     host.at += 2 * STEP;
     assert_eq!(seen(&host), [true; 8]);
