@@ -3,7 +3,7 @@
 //! ```text
 //! collectors ──> samples ──┬─> exposition ──> /metrics
 //!  network system devices  ├─> history (JSON files) ──> API, CLI
-//!                          └─> rules ──> alerts ──> notifiers (email, webhook)
+//!                          └─> rules, anomaly ──> alerts ──> notifiers (email, webhook)
 //! ```
 //!
 //! Imports point one way: later stages know earlier ones. [`app`] alone wires stages together.

@@ -36,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "demo",
         &[
             "alerts",
+            "anomaly",
             "app",
             "build",
             "collectors",
@@ -49,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "config",
         &[
             "alerts",
+            "anomaly",
             "collectors",
             "history",
             "logging",

@@ -43,9 +43,9 @@ pub struct Alert {
     pub ending: Option<Ending>,
     /// The last value, in the signal's unit.
     pub value: f64,
-    /// The level of the present severity.
+    /// The level of the present severity; of an anomaly, which has none, the usual value when it began.
     pub threshold: f64,
-    /// Which side of the level is bad.
+    /// Which side of that is bad.
     pub when: Direction,
     /// The worst value so far.
     pub peak: Peak,

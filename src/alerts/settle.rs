@@ -7,7 +7,7 @@ use super::{
     Acknowledgement, Alert, Audience, Ending, Engine, Notice, Outcome, State, Transition, engine::Standing,
     suppress::Policy, track::Track,
 };
-use crate::figures::Unit;
+use crate::{figures::Unit, rules};
 
 /// How many alerts that are over are remembered.
 const RECENT: usize = 1_000;
@@ -194,6 +194,10 @@ fn why_it_ended(alert: &Alert) -> String {
         Some(Ending::SubjectGone) => format!("`{name}` no longer exists"),
         Some(Ending::NotCovered) => format!("rule `{}` no longer covers `{name}`", alert.rule),
         Some(Ending::RuleRemoved) => format!("rule `{}` is no longer in force", alert.rule),
+        Some(Ending::Cleared) | None if alert.rule == rules::ANOMALY => {
+            let value = Unit::of(&alert.signal).show(alert.value);
+            format!("nothing new was seen for an hour; {} is at {value}", alert.title)
+        }
         Some(Ending::Cleared) | None => {
             format!(
                 "{} is back at {}",

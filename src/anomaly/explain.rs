@@ -22,6 +22,8 @@ const WEEKDAYS: [&str; 7] = [
 ];
 /// Ratios between these are not worth a word.
 const ABOUT_USUAL: std::ops::Range<f64> = 0.95..1.05;
+/// Beyond this a ratio says no more than that.
+const MOST: f64 = 1_000.0;
 
 impl Verdict {
     /// The sentence that stands wherever the anomaly does: `download 42.1 Mbps, 4.2× the usual for Tuesday 14:00 (10.0),
@@ -94,7 +96,8 @@ fn times(ratio: f64) -> String {
     match ratio {
         small if small < 0.095 => format!("{small:.2}×"),
         medium if medium < 9.95 => format!("{medium:.1}×"),
-        large => format!("{large:.0}×"),
+        large if large <= MOST => format!("{large:.0}×"),
+        _ => format!("over {MOST:.0}×"),
     }
 }
 

@@ -20,7 +20,8 @@
 //!   both: what stands out locally every hour is no news, and a new level that is reached slowly has no spike.
 //! - **Pauses** are no values. A short one is stepped over; after a day the short views begin anew and the long ones stay.
 //!
-//! What is done about the anomalies of many series is decided by [`policy`].
+//! [`Watch`] holds the detectors of all series, gives them what is read, and has [`policy`] decide what is done about the
+//! anomalies of many series: which are shown, and which events are told.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -28,6 +29,7 @@
 )]
 
 mod calendar;
+mod config;
 mod detector;
 mod envelope;
 mod explain;
@@ -35,21 +37,34 @@ mod hold;
 mod lane;
 mod least;
 mod memory;
+mod metrics;
 mod moment;
 pub mod policy;
 mod profile;
 mod recent;
+mod saved;
+mod series;
 mod shapes;
+mod shown;
+mod signals;
 mod spike;
+mod telling;
 mod verdict;
 mod version;
+mod watch;
 
 pub use self::{
+    config::Config,
     detector::Detector,
     envelope::Side,
     lane::View,
     least::least,
+    metrics::{METRICS, Overview},
     moment::Moment,
     profile::Usual,
+    saved::{Saved, Store},
+    shown::{Anomaly, Event, Standing, Tale},
+    signals::watchable,
     verdict::{Record, Verdict},
+    watch::{Level, Watch},
 };

@@ -2,11 +2,12 @@
 //! the hour of the day and the day of the week are those of the people who make the traffic.
 
 use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 
 const DAY: i64 = 86_400;
 
 /// A second, and what the clock on the wall shows in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     unix: i64,
     /// Seconds that local time is ahead of UTC.
@@ -36,6 +37,17 @@ impl Moment {
     #[must_use]
     pub const fn unix(self) -> i64 {
         self.unix
+    }
+
+    /// The second itself.
+    #[must_use]
+    pub fn timestamp(self) -> Timestamp {
+        let known = Timestamp::from_second(self.unix);
+        known.unwrap_or(if self.unix < 0 {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        })
     }
 
     /// Hour of the day, 0 to 23.

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// When an anomaly is shown and mailed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Policy {
@@ -76,15 +78,17 @@ pub enum Backing {
     Agreement,
 }
 
-/// The events that are going on.
-#[derive(Debug, Clone, Default)]
+/// The events that are going on. They are kept over a restart without the policy, which may be another then.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Events {
+    #[serde(skip)]
     policy: Policy,
     open: BTreeMap<u32, Event>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Event {
+    begun: i64,
     last: i64,
     mailed: bool,
     /// The last anomaly of each series in it, with its source.
@@ -99,6 +103,37 @@ impl Events {
             policy,
             open: BTreeMap::new(),
         }
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Judges by another policy from now on; events that are going on go on.
+    pub const fn apply(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
+    /// When the event of the group began that is going on at `unix`.
+    #[must_use]
+    pub fn since(&self, group: u32, unix: i64) -> Option<i64> {
+        let event = self.open.get(&group)?;
+        (unix - event.last <= self.policy.quiet).then_some(event.begun)
+    }
+
+    /// The series of a group that were new within what belongs together before `unix`.
+    pub fn together(&self, group: u32, unix: i64) -> impl Iterator<Item = u32> + '_ {
+        let novelties = self
+            .open
+            .get(&group)
+            .into_iter()
+            .flat_map(|event| &event.novelties);
+        let recent = move |at: i64| unix - at <= self.policy.together;
+        novelties
+            .filter(move |(_, (at, _))| recent(*at))
+            .map(|(series, _)| *series)
     }
 
     /// Decides what to do about what was seen at `unix`.
@@ -124,7 +159,10 @@ impl Events {
         }
         if sighting.score >= self.policy.shown {
             decisions.push(Decision::Show { series });
-            let event = self.open.entry(group).or_default();
+            let event = self.open.entry(group).or_insert_with(|| Event {
+                begun: unix,
+                ..Event::default()
+            });
             event.novelties.insert(series, (unix, source));
         } else if !sighting.beyond_threshold {
             return;

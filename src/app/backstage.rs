@@ -11,7 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 use super::{
-    Error, chain,
+    Error,
+    anomalies::{self, Anomalies},
+    chain,
     desk::{Desk, Request},
     gather::OwnFamilies,
     keep::Keeper,
@@ -21,7 +23,7 @@ use super::{
     surroundings::Surroundings,
 };
 use crate::{
-    alerts::{self, InForce},
+    alerts, anomaly,
     clock::{Clock, Now},
     collectors::{self, Stop},
     config::Config,
@@ -169,7 +171,7 @@ impl Backstage {
     /// What these stages tell of themselves.
     pub(super) fn families(&self) -> Vec<OwnFamilies> {
         let (published, outbox) = (Arc::clone(&self.desk.published), self.outbox.clone());
-        let counted = outbox.clone();
+        let (counted, watched, clock) = (outbox.clone(), Arc::clone(&published), self.pipeline.clock);
         let mut own: Vec<OwnFamilies> = vec![
             Box::new(move || {
                 let mut families = published.load().families.clone();
@@ -177,6 +179,11 @@ impl Backstage {
                 families
             }),
             Box::new(move || outbox.families()),
+            Box::new(move || {
+                let published = watched.load();
+                let overview = published.overview.as_ref();
+                overview.map_or_else(Vec::new, |overview| overview.families(clock.now().instant))
+            }),
         ];
         if let Some(history) = self.history.clone() {
             own.push(Box::new(move || history.families()));
@@ -203,13 +210,14 @@ impl Backstage {
         let saved = state.as_mut().and_then(alerts::Store::load);
         let in_force: Arc<ArcSwap<Vec<Rule>>> = Arc::new(ArcSwap::from_pointee(config.rules.in_force()));
         let mut alerts = alerts::Engine::new(config.alerts.clone(), config.zone(), saved, now);
-        let known: Vec<InForce> = in_force.load().iter().map(InForce::from).collect();
-        let ended = alerts.rules_in_force(&known, now);
+        let ended = alerts.rules_in_force(&anomalies::in_force(config), now);
         let mut rules = rules::Engine::new(in_force.load().to_vec());
         if let Some(reader) = &reader {
             replay(&mut rules, reader, now);
         }
         rules.resume(alerts.alerts().filter_map(resumed), now);
+        let usual = folder.map(|folder| anomaly::Store::new(Arc::clone(&disk), folder));
+        let anomalies = Anomalies::begin(config, usual, reader.as_ref(), &alerts, now);
         let outbox = match folder {
             Some(folder) => Outbox::open(&disk, &folder.join("outbox.jsonl"), Limits::default(), now),
             None => Outbox::in_memory(Limits::default()),
@@ -246,6 +254,7 @@ impl Backstage {
         let pipeline = Pipeline {
             rules,
             in_force,
+            anomalies,
             alerts,
             keeper: Keeper::new(state, outbox.clone()),
             recorder,

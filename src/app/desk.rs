@@ -9,9 +9,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     alerts::Alert,
+    anomaly::Overview,
     notifiers,
     sample::Family,
-    web::{self, CarryingOut, Order, Refusal},
+    web::{self, CarryingOut, Order, Refusal, Unusual},
 };
 
 /// What the pipeline tells after each step.
@@ -20,6 +21,10 @@ pub(super) struct Published {
     pub(super) alerts: Vec<Alert>,
     pub(super) silences: Value,
     pub(super) families: Vec<Family>,
+    /// How the series stand that are watched for anomalies; `None` when nobody watches.
+    pub(super) overview: Option<Arc<Overview>>,
+    /// Anomalies that were shown lately, the newest first.
+    pub(super) unusual: Arc<Vec<Unusual>>,
 }
 
 /// An order and where its outcome goes.
@@ -53,6 +58,10 @@ impl web::Desk for Desk {
 
     fn silences(&self) -> Value {
         self.published.load().silences.clone()
+    }
+
+    fn unusual(&self) -> Arc<Vec<Unusual>> {
+        Arc::clone(&self.published.load().unusual)
     }
 
     fn carry_out(&self, order: Order) -> CarryingOut<'_> {

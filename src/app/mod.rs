@@ -4,11 +4,13 @@
 //! schedule ──> collectors ──┬─> Gatherer ──> exposition ──> web
 //!  intervals, background    ├─> latest batches ──> View ──> web (page, status)
 //!                           └─> Pipeline ─┬─> Recorder ──> history ──> web (API), charts in mails
+//!                                         ├─> watch for anomalies ──> exposition, web; what is to be told:
 //!                                         └─> rules ──> alerts ──> outbox ──> delivery ──> email, webhook
 //! /probe ──> Prober ──> collectors (ping thread)
 //! SIGHUP, POST /-/reload, devices file ──> Reloader ──> collectors, log, web, Pipeline, notifiers
 //! ```
 
+pub(crate) mod anomalies;
 mod backstage;
 mod desk;
 mod devices_file;
@@ -57,7 +59,7 @@ use self::{
     view::View,
 };
 use crate::{
-    alerts,
+    alerts, anomaly,
     clock::{Clock, Now},
     collectors::{self, Context, Guarded, News, demo::World},
     config::{Config, Loaded, Sources},
@@ -106,6 +108,7 @@ pub fn catalogue() -> Vec<&'static Desc> {
         collectors::RUN_METRICS,
         collectors::NEWS_METRICS,
         rules::METRICS,
+        anomaly::METRICS,
         alerts::METRICS,
         notifiers::METRICS,
         web::METRICS,

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use serde_json::json;
+use smol_str::SmolStr;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -16,13 +17,14 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
+    anomalies::{self, Anomalies},
     desk::{Published, Request},
     keep::{Keeper, Kept},
     recorder::Recorder,
     schedule::stopped,
 };
 use crate::{
-    alerts::{self, InForce, Outcome},
+    alerts::{self, Outcome},
     clock::{Clock, Now},
     collectors::Stop,
     config::Config,
@@ -47,6 +49,7 @@ const LAST_SAVE: Duration = Duration::from_secs(2);
 pub(super) struct Pipeline {
     pub(super) rules: rules::Engine,
     pub(super) in_force: Arc<ArcSwap<Vec<Rule>>>,
+    pub(super) anomalies: Anomalies,
     pub(super) alerts: alerts::Engine,
     pub(super) keeper: Keeper,
     pub(super) recorder: Recorder,
@@ -92,6 +95,7 @@ impl Pipeline {
                 // behind an interval run.
                 biased;
                 kept = self.keeper.end() => self.note(&kept),
+                () = self.anomalies.saved() => {}
                 1.. = inputs.news.recv_many(&mut news, TOGETHER) => self.judge_all(&mut news),
                 Some(request) = inputs.orders.recv() => self.obey(request),
                 Some(batch) = inputs.batches.recv() => self.take(&batch),
@@ -113,9 +117,10 @@ impl Pipeline {
                 let kept = self.keeper.end().await;
                 self.note(&kept);
             }
+            self.anomalies.end().await;
         };
         if tokio::time::timeout(LAST_SAVE, keeping).await.is_err() {
-            warn!("the disk lags behind: the last changes of alerts are not kept");
+            warn!("the disk lags behind: the last changes of alerts, or what is usual of late, are not kept");
         }
     }
 
@@ -123,6 +128,7 @@ impl Pipeline {
         self.recorder.batch(batch);
         let outcome = self.judge(batch);
         self.settle(&outcome);
+        self.anomalies.save_if_due(self.clock.now());
     }
 
     fn judge_all(&mut self, news: &mut Vec<Batch>) {
@@ -138,6 +144,7 @@ impl Pipeline {
 
     fn judge(&mut self, batch: &Batch) -> Outcome {
         let mut findings = self.rules.judge(batch);
+        self.anomalies.judge(batch, &mut findings);
         self.count_what_hangs_below(&mut findings);
         self.alerts.apply(&findings, batch.at)
     }
@@ -167,7 +174,7 @@ impl Pipeline {
 
     fn reconfigure(&mut self, config: &Config) {
         let rules = config.rules.in_force();
-        let known: Vec<InForce> = rules.iter().map(InForce::from).collect();
+        let known = anomalies::in_force(config);
         let now = self.clock.now();
         self.recorder.reconfigure(config, now);
         // First, so that nothing is told about a rule that is gone.
@@ -175,6 +182,7 @@ impl Pipeline {
         self.settle(&outcome);
         let outcome = self.alerts.reconfigure(config.alerts.clone(), config.zone(), now);
         self.rules.apply(rules.clone());
+        self.anomalies.apply(config, now);
         self.in_force.store(Arc::new(rules));
         self.settle(&outcome);
     }
@@ -218,9 +226,12 @@ impl Pipeline {
             _ => Refusal::Invalid(format!("failed to {error}")),
         };
         match order {
-            Order::Acknowledge { id, signed } => {
+            Order::Acknowledge { id, signed, normal } => {
+                let subject = normal.then(|| self.unusual_subject(&id)).transpose()?;
                 let outcome = self.alerts.acknowledge(&id, &signed.by, &signed.note, now);
-                Ok((outcome.map_err(refused)?, json!({"id": id})))
+                let outcome = outcome.map_err(refused)?;
+                let normal = subject.map(|subject| self.anomalies.accept(&subject, now));
+                Ok((outcome, json!({"id": id, "normal": normal})))
             }
             Order::Unacknowledge { id, signed } => {
                 let outcome = self.alerts.unacknowledge(&id, &signed.by, now);
@@ -236,6 +247,23 @@ impl Pipeline {
                 let outcome = self.alerts.unsilence(&id, now).map_err(refused)?;
                 Ok((outcome, json!({"id": id})))
             }
+        }
+    }
+
+    /// What the alert of an anomaly is about: of nothing else it can be said that it is normal.
+    fn unusual_subject(&self, id: &str) -> Result<SmolStr, Refusal> {
+        let alert = self.alerts.alerts().find(|alert| alert.id == id);
+        match alert {
+            Some(alert) if alert.rule == rules::ANOMALY => Ok(alert.subject.clone()),
+            Some(alert) => Err(Refusal::Invalid(format!(
+                "failed to learn what is normal: alert `{id}` is of the rule `{}`, whose levels are configured; \
+                 accepted: an alert of the rule `{}`",
+                alert.rule,
+                rules::ANOMALY
+            ))),
+            None => Err(Refusal::NotFound(format!(
+                "failed to learn what is normal: there is no alert `{id}`"
+            ))),
         }
     }
 
@@ -279,6 +307,8 @@ impl Pipeline {
             alerts: self.alerts.alerts().cloned().collect(),
             silences: json!(self.alerts.silences()),
             families,
+            overview: self.anomalies.overview(),
+            unusual: self.anomalies.unusual(),
         }));
     }
 }

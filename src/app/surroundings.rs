@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     collectors, history,
     notifiers::{self, Context, Point},
-    rules::Rule,
+    rules::{self, Rule},
     sample::SubjectKind,
 };
 
@@ -19,6 +19,10 @@ use crate::{
 const BEFORE: Duration = Duration::from_hours(1);
 /// Points of the chart.
 const POINTS: usize = 240;
+
+/// What usually helps where something is unlike anything before.
+const ON_ANOMALIES: &str = "See what began at that time: a backup, an update, a new program or a new device. If it is \
+                            meant to be so, `netkestrel alerts ack ID --normal` teaches it for that hour of the day.";
 
 /// Looks around.
 pub(super) struct Surroundings {
@@ -34,7 +38,11 @@ impl notifiers::Surroundings for Surroundings {
         let rule = rules.iter().find(|rule| alert.rule == rule.name);
         Context {
             facts: self.facts(alert),
-            advice: rule.map(|rule| rule.advice.clone()).unwrap_or_default(),
+            advice: if alert.rule == rules::ANOMALY {
+                ON_ANOMALIES.to_owned()
+            } else {
+                rule.map(|rule| rule.advice.clone()).unwrap_or_default()
+            },
             levels: rule.map(|rule| rule.levels.iter().collect()).unwrap_or_default(),
             course: self.course(alert),
         }

@@ -49,6 +49,9 @@ pub(super) struct Ack {
     /// Give it back instead
     #[arg(long)]
     undo: bool,
+    /// What an alert of the rule `anomaly` tells of is normal at that hour: learn it
+    #[arg(long, conflicts_with = "undo")]
+    normal: bool,
 }
 
 /// A silence to make.
@@ -168,17 +171,25 @@ fn list(instance: &Instance, List { wanted, output }: &List) -> Result<Answer, A
     Ok(answer)
 }
 
-fn acknowledge(instance: &Instance, Ack { id, signed, undo }: &Ack) -> Result<Answer, Answer> {
-    let (verb, done) = if *undo {
-        ("unack", "given back")
-    } else {
-        ("ack", "acknowledged")
+fn acknowledge(instance: &Instance, ack: &Ack) -> Result<Answer, Answer> {
+    let Ack { id, signed, .. } = ack;
+    let (verb, done) = match (ack.undo, ack.normal) {
+        (true, _) => ("unack", "given back"),
+        (false, false) => ("ack", "acknowledged"),
+        (false, true) => ("ack", "acknowledged, and normal at that hour from now on"),
     };
-    let body = json!({"by": signed.name(), "note": signed.note});
-    instance.call(
-        &Call::Post(&body),
-        &format!("/api/v1/alerts/{}/{verb}", escape(id)),
-    )?;
+    let mut body = json!({"by": signed.name(), "note": signed.note});
+    if ack.normal {
+        body["normal"] = Value::Bool(true);
+    }
+    let path = format!("/api/v1/alerts/{}/{verb}", escape(id));
+    let outcome = instance.call(&Call::Post(&body), &path)?;
+    if ack.normal && outcome.get("normal").and_then(Value::as_u64) == Some(0) {
+        return Ok(Answer {
+            complaint: "note: nothing is known of that event any more, so nothing was learnt\n".to_owned(),
+            ..Answer::fine(format!("{id}: acknowledged\n"))
+        });
+    }
     Ok(Answer::fine(format!("{id}: {done}\n")))
 }
 

@@ -13,7 +13,7 @@ use super::{
     progress, run,
 };
 use crate::{
-    alerts,
+    alerts, anomaly,
     app::{chain, create_private},
     clock::Clock,
     collectors::demo::World,
@@ -132,12 +132,13 @@ fn make_up(config: &Config, sources: &Sources, request: &Request) -> Result<Arc<
     Ok(Arc::clone(demo.world()))
 }
 
-/// Keeps the alerts where the program looks for those of its life before.
-fn keep(folder: &Path, saved: &alerts::Saved) -> Result<(), Error> {
+/// Keeps the alerts, and what is usual, where the program looks for those of its life before.
+fn keep(folder: &Path, (alerts, usual): &(alerts::Saved, anomaly::Saved)) -> Result<(), Error> {
     create_private(folder).map_err(|source| Error::Keep {
         folder: folder.to_owned(),
         source,
     })?;
     let _lock = Lock::take(folder)?;
-    Ok(alerts::Store::new(Arc::new(Os), folder).save(saved)?)
+    alerts::Store::new(Arc::new(Os), folder).save(alerts)?;
+    Ok(anomaly::Store::new(Arc::new(Os), folder).save(usual)?)
 }

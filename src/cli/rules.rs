@@ -34,15 +34,21 @@ pub(super) fn answer(outer: Flags, action: Action) -> Answer {
         Action::Prometheus(asked) => return prometheus::answer(outer, asked),
     };
     let (output, flags) = asked.split(outer);
-    let rules = match flags.load() {
-        Ok(loaded) => loaded.config.rules.explain(),
+    let config = match flags.load() {
+        Ok(loaded) => loaded.config,
         Err(error) => return refusal(&error),
     };
+    let rules = config.rules.explain();
+    let unusual = if config.anomalies.enabled { UNUSUAL } else { "" };
     match output.format {
-        Form::Text => Answer::fine(text(&rules, terminal_width())),
+        Form::Text => Answer::fine(text(&rules, terminal_width()) + unusual),
         Form::Json => Answer::fine(format!("{:#}\n", json(&rules))),
     }
 }
+
+/// What is said below the rules of the one that has no levels.
+const UNUSUAL: &str = "\nBeside them `anomaly` tells what is unlike anything before, as `anomalies` in the configuration \
+                       says.\n";
 
 /// Columns where there is no terminal: nothing has to fit.
 fn terminal_width() -> usize {
@@ -258,6 +264,9 @@ mod tests {
         let value = json(&rules());
         assert_eq!(value["rules"][0]["name"], "cpu");
         assert_eq!(value["rules"][0]["origin"]["kind"], "built_in");
-        assert_eq!(value["rules"][4]["origin"]["by"], "BANDWIDTH_THRESHOLD_MBPS");
+        let rules = value["rules"].as_array().expect("a list");
+        let moved = rules.iter().find(|rule| rule["name"] == "bandwidth");
+        let origin = &moved.expect("is built in")["origin"];
+        assert_eq!(origin["by"], "BANDWIDTH_THRESHOLD_MBPS");
     }
 }

@@ -37,7 +37,7 @@ pub use self::{
     report::{Error, Finding},
 };
 use crate::{
-    alerts,
+    alerts, anomaly,
     collectors::{self, HealthLimits, Limit},
     history, logging, notifiers,
     problem::{Problems, nearest},
@@ -69,6 +69,8 @@ pub struct Config {
     pub history: history::Config,
     /// Own rules, besides the built-in ones; one with the name of a built-in rule replaces it.
     pub rules: rules::Config,
+    /// What is watched for values unlike those before.
+    pub anomalies: anomaly::Config,
     /// How often people hear of the same thing.
     pub alerts: alerts::Config,
     /// Where alerts are told.
@@ -86,6 +88,7 @@ impl Default for Config {
             collectors: collectors::Config::default(),
             history: history::Config::default(),
             rules: rules::Config::default(),
+            anomalies: anomaly::Config::default(),
             alerts: alerts::Config::default(),
             notifiers: notifiers::Config::default(),
         }
@@ -151,6 +154,7 @@ impl Config {
         problems.within("collectors", |p| self.collectors.validate(p));
         problems.within("history", |p| self.history.validate(p));
         problems.within("rules", |p| self.rules.validate(signals, p));
+        problems.within("anomalies", |p| self.anomalies.validate(p));
         problems.within("alerts", |p| self.alerts.validate(p));
         problems.within("notifiers", |p| self.notifiers.validate(p));
     }
@@ -229,6 +233,14 @@ mod tests {
         }
         assert_eq!(collectors::collector_of("ping_rtt_seconds"), Some("devices"));
         assert_eq!(collectors::collector_of("no_such_signal"), None);
+    }
+
+    #[test]
+    fn every_signal_that_can_be_watched_for_anomalies_exists() {
+        let signals = collectors::signals();
+        for name in anomaly::watchable() {
+            assert!(signals.iter().any(|signal| signal.name == name), "{name}");
+        }
     }
 
     #[test]

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 use tokio::sync::mpsc;
 
-use super::own::Own;
+use super::own::{self, Own};
 use crate::{
-    alerts::{self, Alert, InForce, Outcome, Saved},
-    app,
+    alerts::{self, Alert, Outcome, Saved},
+    anomaly::{self, Watch},
+    app::{self, anomalies},
     clock::Now,
     collectors::{self, Context, Guarded, News, demo::World},
     config::Config,
     history::uptime::Live,
     rules,
-    sample::{Batch, Family},
+    sample::{Batch, Family, Value},
 };
 
 /// News that may wait between two looks at them.
@@ -30,6 +31,7 @@ pub(super) struct Life {
     heralds: News,
     news: mpsc::Receiver<Batch>,
     rules: rules::Engine,
+    watch: Watch,
     alerts: alerts::Engine,
     own: Own,
     uptime: Live,
@@ -39,21 +41,27 @@ impl Life {
     /// The first life.
     pub(super) fn begin(config: &Config, world: &Arc<World>, now: Now) -> Self {
         let uptime = Live::new(app::hold(config), app::objectives(config));
-        Self::after(config, world, now, (None, Own::new(now), uptime))
+        let watch = Watch::new(
+            config.anomalies.clone(),
+            config.zone(),
+            None,
+            &collectors::signals(),
+        );
+        Self::after(config, world, now, (None, Own::new(now), uptime, watch))
     }
 
     /// The life after this one: alerts go on, counters begin anew.
     pub(super) fn again(self, config: &Config, world: &Arc<World>, now: Now) -> Self {
         let own = self.own.again(now);
         let saved = Some(self.alerts.saved().clone());
-        Self::after(config, world, now, (saved, own, self.uptime))
+        Self::after(config, world, now, (saved, own, self.uptime, self.watch))
     }
 
     fn after(
         config: &Config,
         world: &Arc<World>,
         now: Now,
-        (saved, own, uptime): (Option<Saved>, Own, Live),
+        (saved, own, uptime, watch): (Option<Saved>, Own, Live, Watch),
     ) -> Self {
         let (heralds, news) = News::channel(NEWS);
         let context = Context {
@@ -64,9 +72,8 @@ impl Life {
         };
         let set = collectors::Set::new(&config.collectors, &context);
         let in_force = config.rules.in_force();
-        let known: Vec<InForce> = in_force.iter().map(InForce::from).collect();
         let mut alerts = alerts::Engine::new(config.alerts.clone(), config.zone(), saved, now);
-        let _ = alerts.rules_in_force(&known, now);
+        let _ = alerts.rules_in_force(&anomalies::in_force(config), now);
         let mut rules = rules::Engine::new(in_force);
         rules.resume(alerts.alerts().filter_map(app::resumed), now);
         Self {
@@ -79,6 +86,7 @@ impl Life {
             heralds,
             news,
             rules,
+            watch,
             alerts,
             own,
             uptime,
@@ -138,15 +146,17 @@ impl Life {
         }
         families.extend(self.heralds.families());
         families.extend(self.rules.families());
+        let overview = self.watch.overview(now.instant, now.wall.as_second());
+        families.extend(overview.families(now.instant));
         families.extend(self.alerts.families());
         families.extend(self.uptime.families(now.instant));
-        families.extend(self.own.families(now));
+        families.extend(self.own.families(now, left(&families)));
         families
     }
 
-    /// The alerts, for the life after this one.
-    pub(super) fn saved(&self) -> Saved {
-        self.alerts.saved().clone()
+    /// The alerts and what is usual, for the life after this one.
+    pub(super) fn saved(&self) -> (Saved, anomaly::Saved) {
+        (self.alerts.saved().clone(), self.watch.saved())
     }
 
     fn hear(&mut self) {
@@ -159,7 +169,8 @@ impl Life {
         if batch.collector == "devices" {
             self.uptime.observe(batch);
         }
-        let findings = self.rules.judge(batch);
+        let mut findings = self.rules.judge(batch);
+        anomalies::judge(&mut self.watch, batch, &mut findings);
         let outcome = self.alerts.apply(&findings, batch.at);
         self.settle(&outcome, batch.at);
     }
@@ -170,5 +181,20 @@ impl Life {
         let outgoing = self.alerts.saved().outgoing.iter();
         let ids: Vec<SmolStr> = outgoing.map(|notice| notice.id.clone()).collect();
         self.alerts.handed_over(&ids);
+    }
+}
+
+/// Bytes that are left on the filesystem that fills.
+fn left(families: &[Family]) -> Option<f64> {
+    let family = families
+        .iter()
+        .find(|family| family.desc.name == "netkestrel_filesystem_avail_bytes")?;
+    let point = family
+        .points
+        .iter()
+        .find(|point| point.labels.iter().any(|label| label == own::FILLING))?;
+    match point.value {
+        Value::Number(left) => Some(left),
+        Value::Histogram(_) => None,
     }
 }

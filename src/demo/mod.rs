@@ -12,6 +12,7 @@ use self::life::Life;
 pub use self::pages::Pages;
 use crate::{
     alerts::Saved,
+    anomaly,
     clock::{Clock, Now},
     collectors::demo::World,
     config::{Config, Override},
@@ -173,7 +174,8 @@ impl Demo {
     }
 
     /// Lets the past pass until it has caught up with the present, and writes it down: every half minute of its last
-    /// day, every `step` before that. `passed` hears how many seconds are done. Returns the alerts as they are at the end.
+    /// day, every `step` before that. `passed` hears how many seconds are done. Returns the alerts, and what is usual, as they
+    /// are at the end.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -183,7 +185,7 @@ impl Demo {
         step: Duration,
         mut pages: Option<Pages>,
         passed: impl Fn(u64),
-    ) -> Result<Saved, Error> {
+    ) -> Result<(Saved, anomaly::Saved), Error> {
         let mut now = self.begin;
         self.world.look_at(Some(now));
         let mut life = Life::begin(config, &self.world, now);

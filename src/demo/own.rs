@@ -17,6 +17,9 @@ use crate::{
 
 /// The way on which people are told.
 const MAIL: &str = "email";
+/// Where the filesystem is mounted that fills, and how fast, in bytes per second.
+pub(super) const FILLING: &str = "/srv";
+const FILLS: f64 = 2.43e6;
 /// Of so many mails one is refused at once, and one is tried again.
 const REFUSED: u64 = 7;
 const TRIED_AGAIN: u64 = 5;
@@ -136,7 +139,7 @@ impl Own {
     }
 
     /// Everything, as a scrape sees it.
-    pub(super) fn families(&mut self, now: Now) -> Vec<Family> {
+    pub(super) fn families(&mut self, now: Now, left: Option<f64>) -> Vec<Family> {
         self.scrapes += 1;
         self.requests
             .observe(0.004 + (self.scrapes * 7 % 13) as f64 / 6_000.0);
@@ -148,6 +151,12 @@ impl Own {
         self.http_and_log(&mut page);
         self.history(&mut page);
         self.delivery(&mut page);
+        if let Some(left) = left {
+            let likely = left / FILLS;
+            let bounds = [("earliest", 0.85), ("likely", 1.0), ("latest", 1.2)];
+            let bounds = bounds.map(|(bound, share)| ([FILLING, bound], (likely * share).round()));
+            page.put("netkestrel_filesystem_full_seconds", bounds);
+        }
         page.families
     }
 

@@ -8,7 +8,7 @@ use super::plain;
 use crate::{
     alerts::{Alert, Ending, News, Notice, State},
     figures::{Unit, since},
-    rules::{Direction, Severity},
+    rules::{self, Direction, Severity},
     sample::SubjectKind,
 };
 
@@ -88,6 +88,11 @@ pub(super) fn headline(notice: &Notice) -> String {
             format!("{} is no longer judged", watched(alert))
         }
         _ if is_over(alert) && is_up_or_down(alert) => format!("{name} is up again{after}"),
+        _ if is_over(alert) && is_anomaly(alert) => format!(
+            "{} no longer unusual{after}, at {}",
+            watched(alert),
+            shown(alert, alert.value)
+        ),
         _ if is_over(alert) => format!("{} back to {}{after}", watched(alert), shown(alert, alert.value)),
         (news, _) => {
             let still = if news == News::Reminder { "still: " } else { "" };
@@ -111,6 +116,8 @@ fn standing(alert: &Alert) -> String {
     if is_up_or_down(alert) {
         let below = alert.behind_it().map(|words| format!("; {words}"));
         format!("{} is {value}{}", bearer(alert), below.unwrap_or_default())
+    } else if is_anomaly(alert) {
+        format!("unusual: {} {value}", watched(alert))
     } else {
         format!("{} {value}", watched(alert))
     }
@@ -175,13 +182,18 @@ pub(super) fn lasted(alert: &Alert) -> Option<Duration> {
     end.duration_since(began(alert)).try_into().ok()
 }
 
-/// `above 90.0 %`; nothing for up and down.
+/// Whether no level was passed, but the value is unlike those before.
+pub(super) fn is_anomaly(alert: &Alert) -> bool {
+    alert.rule == rules::ANOMALY
+}
+
+/// `above 90.0 %`; nothing for up and down, nor for what has no level.
 pub(super) fn limit(alert: &Alert) -> Option<String> {
     let side = match alert.when {
         Direction::Above => "above",
         Direction::Below => "below",
     };
-    (!is_up_or_down(alert)).then(|| format!("{side} {}", shown(alert, alert.threshold)))
+    (!is_up_or_down(alert) && !is_anomaly(alert)).then(|| format!("{side} {}", shown(alert, alert.threshold)))
 }
 
 /// What happened, in a word for a list.
@@ -205,4 +217,29 @@ pub(super) fn moment(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone())
         .strftime("%a %-d %b %Y %H:%M:%S %Z")
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixture::notice, *};
+
+    #[test]
+    fn an_anomaly_is_unusual_and_then_no_longer_and_has_no_level() {
+        let unusual = |news| {
+            let mut notice = notice("anomaly-1", 1, news);
+            notice.alert.rule = rules::ANOMALY.into();
+            notice
+        };
+        let (begun, over) = (unusual(News::Fired), unusual(News::Resolved));
+        assert_eq!(headline(&begun), "unusual: CPU usage 93.0 %");
+        assert_eq!(
+            headline(&over),
+            "CPU usage no longer unusual after 7 min 0 s, at 93.0 %"
+        );
+        assert_eq!(limit(&begun.alert), None);
+        assert_eq!(
+            limit(&notice("cpu-1", 1, News::Fired).alert).as_deref(),
+            Some("above 90.0 %")
+        );
+    }
 }

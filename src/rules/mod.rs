@@ -31,6 +31,9 @@ pub use self::{
 };
 use crate::{problem::Problems, sample::Signal};
 
+/// Name of the rule under which anomalies are told. It has no levels: what is found is found by `anomaly`, beside rules.
+pub const ANOMALY: &str = "anomaly";
+
 /// How grave a finding is.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,

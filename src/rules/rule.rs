@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Levels;
+use super::{ANOMALY, Levels};
 use crate::{problem::Problems, sample::Signal, units::HumanDuration};
 
 /// A rule that compares a signal with levels.
@@ -155,6 +155,13 @@ impl Rule {
                     "given `{}`; accepted: lower-case letters, digits and `_`, such as `disk_data`",
                     self.name.escape_debug()
                 ),
+            );
+        }
+        if self.name == ANOMALY {
+            problems.push(
+                "name",
+                "`anomaly` stands for what is found by `anomalies`; accepted: another name, and `enabled: false` there \
+                 to switch it off",
             );
         }
     }

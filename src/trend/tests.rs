@@ -53,7 +53,7 @@ impl Disk {
 }
 
 fn disk(seed: u64, days_to_full: f64) -> Disk {
-    let mut random = Random(seed * 0x9E37_79B9_7F4A_7C15 + 1);
+    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let per_hour = 0.5 / (days_to_full * 24.0);
     Disk {
         per_hour,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     access::Authorized,
     answer,
-    desk::{NewSilence, Order, Refusal, Signed},
+    desk::{NewSilence, Order, Refusal, Signed, Taking},
     parameter,
     services::Services,
 };
@@ -149,6 +149,11 @@ fn page(wanted: &Wanted, mut alerts: Vec<Alert>) -> Result<Value, String> {
     Ok(json!({"alerts": shown, "total": total, "next_cursor": next}))
 }
 
+/// `GET /api/v1/anomalies`: values unlike those before, the newest first.
+pub(super) async fn anomalies(State(services): State<Arc<Services>>) -> Response {
+    json_answer(&json!({"anomalies": &*services.desk.unusual()}))
+}
+
 /// `POST /api/v1/alerts/{id}/ack`.
 pub(super) async fn acknowledge(
     _: Authorized,
@@ -157,7 +162,11 @@ pub(super) async fn acknowledge(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Response {
-    let order = |signed: Signed| Order::Acknowledge { id, signed };
+    let order = |Taking { by, note, normal }: Taking| Order::Acknowledge {
+        id,
+        signed: Signed { by, note },
+        normal,
+    };
     read_and_carry_out(&services, uri.path(), &body, order).await
 }
 

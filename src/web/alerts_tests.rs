@@ -118,3 +118,49 @@ async fn only_who_shows_the_token_changes_an_alert() {
         404
     );
 }
+
+#[tokio::test]
+async fn what_an_alert_tells_of_can_be_called_normal() {
+    let site = three();
+    for (body, normal) in [("", false), ("{\"by\": \"kim\", \"normal\": true}", true)] {
+        let request = axum::extract::Request::builder()
+            .method("POST")
+            .uri("/api/v1/alerts/cpu-1/ack")
+            .header("host", "localhost:10980")
+            .header("authorization", format!("Bearer {}", site.token))
+            .body(body.to_owned().into());
+        let answer = site.send(request.expect("a request")).await;
+        let done: Value = serde_json::from_str(&answer.body).expect("JSON");
+        assert_eq!(done["normal"], normal, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_unusual_is_listed_in_words() {
+    let unusual = crate::web::Unusual {
+        at: Timestamp::UNIX_EPOCH,
+        signal: "network_receive_bytes_per_second".into(),
+        title: "download".into(),
+        subject: "eth0".into(),
+        score: 0.75,
+        value: 5e6,
+        usual: 1e6,
+        explanation: "download 40.0 Mbps, 5.0× the usual of late (8.000)".to_owned(),
+        lasts: true,
+        told: false,
+    };
+    let site = Site::new(Fake {
+        unusual: vec![unusual],
+        ..Fake::default()
+    });
+    let answer = site.ask("GET", "/api/v1/anomalies", &[]).await;
+    let document: Value = serde_json::from_str(&answer.body).expect("JSON");
+    assert_eq!(
+        document,
+        json!({"anomalies": [{
+            "at": "1970-01-01T00:00:00Z", "signal": "network_receive_bytes_per_second", "title": "download",
+            "subject": "eth0", "score": 0.75, "value": 5e6, "usual": 1e6,
+            "explanation": "download 40.0 Mbps, 5.0× the usual of late (8.000)", "lasts": true, "told": false,
+        }]})
+    );
+}

@@ -1,10 +1,11 @@
 //! What the API needs from the engine of alerts, filled in by `app`: look at all of them, change one.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use crate::alerts::Alert;
 
@@ -15,6 +16,9 @@ pub trait Desk: Send + Sync {
 
     /// Silences in force or to come, as JSON.
     fn silences(&self) -> Value;
+
+    /// What was unlike anything before lately, the newest first.
+    fn unusual(&self) -> Arc<Vec<Unusual>>;
 
     /// Carries out an order; what it led to, as JSON.
     fn carry_out(&self, order: Order) -> CarryingOut<'_>;
@@ -32,6 +36,8 @@ pub enum Order {
         id: String,
         /// Who and why.
         signed: Signed,
+        /// What an anomaly is about is normal at that hour from now on.
+        normal: bool,
     },
     /// Give it back.
     Unacknowledge {
@@ -47,6 +53,40 @@ pub enum Order {
         /// Which.
         id: String,
     },
+}
+
+/// A value unlike those before it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unusual {
+    /// When it was read.
+    pub at: Timestamp,
+    /// Name of the signal.
+    pub signal: SmolStr,
+    /// What the signal is, in two or three words.
+    pub title: SmolStr,
+    /// Which interface, disk or device; empty for the host.
+    pub subject: SmolStr,
+    /// How new it was, 0 to 1.
+    pub score: f32,
+    /// The value, in the signal's unit.
+    pub value: f64,
+    /// The usual value at that time, in the signal's unit.
+    pub usual: f64,
+    /// What is unusual about it, in one sentence for people.
+    pub explanation: String,
+    /// Whether the event that it is part of still lasts.
+    pub lasts: bool,
+    /// Whether there is an alert about it.
+    pub told: bool,
+}
+
+/// Who takes an alert on, and whether what it tells of is normal.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Taking {
+    pub(super) by: String,
+    pub(super) note: String,
+    pub(super) normal: bool,
 }
 
 /// Who asks, and what they have to say.

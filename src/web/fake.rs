@@ -22,8 +22,8 @@ use tower::ServiceExt;
 
 use super::{
     CarryingOut, CollectorStatus, Config, Control, Desk, DeviceRow, KnownDevice, LastReload, LookingUp,
-    Order, Overview, Pinged, Pinging, Pong, Prober, Refusal, ReloadReport, Reloading, Services, Stages,
-    Status, Telemetry, Token, Watch, router,
+    Order, Overview, Pinged, Pinging, Pong, Prober, Refusal, ReloadReport, Reloading, Services, Signed,
+    Stages, Status, Telemetry, Token, Unusual, Watch, router,
 };
 use crate::{
     alerts::Alert,
@@ -48,6 +48,7 @@ pub(super) struct Fake {
     pub(super) panics: AtomicBool,
     pub(super) takes: Duration,
     pub(super) alerts: Vec<Alert>,
+    pub(super) unusual: Vec<Unusual>,
     pub(super) known: Vec<KnownDevice>,
     pub(super) devices: Vec<DeviceRow>,
 }
@@ -131,11 +132,16 @@ impl Desk for Fake {
         serde_json::json!([])
     }
 
+    fn unusual(&self) -> Arc<Vec<Unusual>> {
+        Arc::new(self.unusual.clone())
+    }
+
     fn carry_out(&self, order: Order) -> CarryingOut<'_> {
         Box::pin(async move {
             match order {
-                Order::Acknowledge { id, signed } if id == "cpu-1" => {
-                    Ok(serde_json::json!({"id": id, "by": signed.by, "note": signed.note}))
+                Order::Acknowledge { id, signed, normal } if id == "cpu-1" => {
+                    let Signed { by, note } = signed;
+                    Ok(serde_json::json!({"id": id, "by": by, "note": note, "normal": normal}))
                 }
                 _ => Err(Refusal::NotFound("there is no such alert".to_owned())),
             }

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     access::HostList,
-    desk::{CarryingOut, Desk, NewSilence, Order, Refusal, Signed},
+    desk::{CarryingOut, Desk, NewSilence, Order, Refusal, Signed, Unusual},
     listen::bind,
     metrics::{METRICS, Telemetry},
     probe::{Config as ProbeConfig, IpProtocol},

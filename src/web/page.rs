@@ -24,10 +24,11 @@ use crate::{
 
 const STYLE: &str = include_str!("page.css");
 const REFRESH_SECONDS: u32 = 30;
-const LINKS: [(&str, &str); 5] = [
+const LINKS: [(&str, &str); 6] = [
     ("/metrics", "metrics for Prometheus"),
     ("/sd/devices", "devices for Prometheus"),
     ("/api/v1/status", "status as JSON"),
+    ("/api/v1/anomalies", "what was unusual, as JSON"),
     ("/-/healthy", "health check"),
     ("/-/ready", "readiness check"),
 ];
@@ -44,6 +45,7 @@ pub(super) async fn page(State(services): State<Arc<Services>>) -> Response {
     let (zone, now) = (services.watch.zone(), services.clock.now().wall);
     let active = Active {
         alerts: services.desk.alerts(),
+        unusual: services.desk.unusual(),
         now,
         zone,
     };

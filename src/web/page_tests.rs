@@ -29,6 +29,7 @@ fn status() -> Status {
 fn active() -> Active {
     Active {
         alerts: Vec::new(),
+        unusual: Arc::default(),
         now: jiff::Timestamp::UNIX_EPOCH,
         zone: jiff::tz::TimeZone::UTC,
     }

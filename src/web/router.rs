@@ -46,6 +46,7 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/api/v1/devices", get(devices::list))
         .route("/api/v1/devices/{name}/outages", get(devices::outages))
         .route("/api/v1/alerts", get(alerts::list))
+        .route("/api/v1/anomalies", get(alerts::anomalies))
         .route("/api/v1/alerts/{id}/ack", post(alerts::acknowledge))
         .route("/api/v1/alerts/{id}/unack", post(alerts::unacknowledge))
         .route("/api/v1/silences", get(alerts::silences).post(alerts::silence))

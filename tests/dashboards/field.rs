@@ -58,6 +58,9 @@ pub(crate) fn properties(field: &Field, kind: Kind, shared: &Shared) -> Map<Stri
         set("custom.stacking", Some(json!({"group": "A", "mode": "normal"})));
         set("custom.fillOpacity", Some(40.into()));
     }
+    if let Some(name) = &field.fill_to {
+        set("custom.fillBelowTo", Some(name.as_str().into()));
+    }
     if field.bars {
         set("custom.drawStyle", Some("bars".into()));
         set("custom.fillOpacity", Some(60.into()));

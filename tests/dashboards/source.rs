@@ -183,6 +183,8 @@ pub(crate) struct Field {
     pub(crate) below: bool,
     #[serde(default)]
     pub(crate) stack: bool,
+    /// The area down to the series of this name is filled.
+    pub(crate) fill_to: Option<String>,
     /// Bars instead of a line.
     #[serde(default)]
     pub(crate) bars: bool,

@@ -21,6 +21,7 @@ use super::{
         prometheus::{Job, Prometheus},
         requirement::{Need, can_run, servers},
         traffic::unix_time,
+        usual::learn,
     },
 };
 
@@ -63,6 +64,12 @@ fn every_query_of_every_dashboard_has_an_answer() {
     let sysfs = warm();
     let mortal = TcpListener::bind("127.0.0.1:0").unwrap();
     let setup = setup(sysfs.path(), mortal.local_addr().unwrap());
+    // What is usual and what is not needs more of a past than this.
+    learn(
+        &setup,
+        10,
+        &[("cpu_usage_ratio", "", 1e-4), ("memory_usage_ratio", "", 1e-3)],
+    );
     let netkestrel = setup.start();
     // Queries have to bear a second host that knows nothing of devices.
     let other_setup = Setup::new(Place::Here, "collectors: {devices: {enabled: false}}\n");

@@ -24,6 +24,8 @@ mod settings;
 #[cfg(target_os = "linux")]
 mod alertmanager;
 #[cfg(target_os = "linux")]
+mod anomalies;
+#[cfg(target_os = "linux")]
 mod dashboards;
 #[cfg(target_os = "linux")]
 mod demo;

@@ -10,7 +10,7 @@ use crate::{
     cli::instance::{Call, Instance},
     history::Stream,
     pattern::matches,
-    rules::Severity,
+    rules::{self, Severity},
 };
 
 /// Names that are shown.
@@ -64,7 +64,9 @@ fn rules(instance: &Instance, alerts: &[Alert]) -> BTreeSet<String> {
         .in_force()
         .into_iter()
         .map(|rule| rule.name);
+    let unusual = std::iter::once(rules::ANOMALY.to_owned());
     in_force
+        .chain(unusual)
         .chain(alerts.iter().map(|alert| alert.rule.to_string()))
         .collect()
 }

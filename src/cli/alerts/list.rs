@@ -1,5 +1,7 @@
 //! Alerts and silences as tables for people.
 
+use std::fmt::Write as _;
+
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
@@ -8,6 +10,7 @@ use crate::{
     alerts::{Alert, Silence, State},
     cli::table::{Side, table},
     figures::{Unit, moment},
+    rules,
 };
 
 /// What a table needs to know besides its rows.
@@ -44,7 +47,21 @@ pub(super) fn alerts(alerts: &[Value], silences: &[Value], here: &Here) -> Strin
         .iter()
         .map(|alert| columns.map(|key| cell(alert, key)))
         .collect();
-    table(columns.map(|name| (name, Side::Left)), &rows)
+    table(columns.map(|name| (name, Side::Left)), &rows) + &unusual(alerts)
+}
+
+/// What anomalies are about, a line each: their values alone say little.
+fn unusual(alerts: &[Value]) -> String {
+    let mut lines = String::new();
+    for alert in alerts
+        .iter()
+        .filter(|alert| text(alert, "rule") == rules::ANOMALY)
+    {
+        let why = text(alert, "explanation").replace(char::is_control, " ");
+        // Text takes all that is written.
+        let _ = write!(lines, "\n{}: {why}\n", text(alert, "id"));
+    }
+    lines
 }
 
 /// Silences, with what they match in words.
@@ -162,6 +179,19 @@ mod tests {
             let expected = [&shared(state)[..], &[by.to_owned()]].concat();
             assert_eq!(row(state, rule), expected);
         }
+    }
+
+    #[test]
+    fn what_an_anomaly_is_about_stands_below_the_table() {
+        let mut anomaly = alert("firing");
+        anomaly["id"] = json!("anomaly-1");
+        anomaly["rule"] = json!("anomaly");
+        anomaly["explanation"] = json!("CPU usage 95.0 %, 4.2× the usual of late (22.6 %)");
+        let text = alerts(&[alert("firing"), anomaly], &[], &here());
+        assert!(
+            text.ends_with("\n\nanomaly-1: CPU usage 95.0 %, 4.2× the usual of late (22.6 %)\n"),
+            "{text}"
+        );
     }
 
     #[test]

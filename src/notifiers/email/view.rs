@@ -211,6 +211,9 @@ fn values(alert: &Alert, sender: &Sender) -> Vec<Fact> {
     [
         fact("Value", words::shown(alert, alert.value)),
         words::limit(alert).and_then(|limit| fact("Alerts when", limit)),
+        words::is_anomaly(alert)
+            .then(|| words::shown(alert, alert.threshold))
+            .and_then(|usual| fact("Usually", usual)),
         fact(
             if end.is_some() { "From" } else { "Since" },
             words::moment(words::began(alert), zone),

@@ -3,7 +3,7 @@
 //! `{"version": 1, "key", "host", "text", "kind": "alert" | "digest", "url", "notices": [{"id", "event": "fired" |
 //! "raised" | "reminder" | "resolved" | "flapping", "at", "alert", "rule", "subject", "signal", "title", "severity",
 //! "state", "value", "threshold", "since", "resolved_at", "behind", "explanation"}]}`. `key` is the same when a message comes
-//! twice; times are RFC 3339 in UTC; values are in the signal's unit; `text` is one line, escaped as Slack wants it.
+//! twice; `threshold` of the rule `anomaly`, which has none, is the usual value; times are RFC 3339 in UTC; values are in the signal's unit; `text` is one line, escaped as Slack wants it.
 
 use std::time::Duration;
 

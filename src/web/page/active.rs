@@ -1,7 +1,7 @@
-//! The first section of the page: alerts that are not over, the gravest first. Mails lead here; each row has the alert's
-//! id as its anchor.
+//! The first sections of the page: alerts that are not over, the gravest first, and what is unlike anything before. Mails
+//! lead here; each row of an alert has its id as its anchor.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -9,14 +9,18 @@ use super::{Cell, Html, Row};
 use crate::{
     alerts::{Alert, State},
     figures::moment,
+    web::Unusual,
 };
 
 /// Rows before the rest is only counted.
 const LISTED: usize = 100;
+/// The same for what is unusual.
+const UNUSUAL: usize = 10;
 
-/// Alerts, and what their times are told by.
+/// Alerts and anomalies, and what their times are told by.
 pub(super) struct Active {
     pub(super) alerts: Vec<Alert>,
+    pub(super) unusual: Arc<Vec<Unusual>>,
     pub(super) now: Timestamp,
     pub(super) zone: TimeZone,
 }
@@ -38,6 +42,33 @@ impl Active {
                 "p",
                 &format!("and {more} more, which `netkestrel alerts list` shows"),
             );
+        }
+        self.unusual(html, host);
+    }
+
+    /// Anomalies whose events last. Most of them are no alerts, so there is nothing to say where there are none.
+    fn unusual(&self, html: &mut Html, host: &str) {
+        let lasting = || self.unusual.iter().filter(|one| one.lasts);
+        if lasting().next().is_none() {
+            return;
+        }
+        let rows = lasting().take(UNUSUAL).map(|one| {
+            let place = if one.subject.is_empty() {
+                host
+            } else {
+                &one.subject
+            };
+            vec![
+                Cell::plain(&one.explanation),
+                Cell::plain(place),
+                Cell::figure(moment(one.at, self.now, &self.zone)),
+                Cell::plain(if one.told { "alert" } else { "only shown" }),
+            ]
+        });
+        html.table("Unusual now", &["What", "Where", "Seen", "Told"], rows, "");
+        let more = lasting().count().saturating_sub(UNUSUAL);
+        if more > 0 {
+            html.element("p", &format!("and {more} more, which /api/v1/anomalies lists"));
         }
     }
 
@@ -120,9 +151,14 @@ mod tests {
     }
 
     fn html(alerts: Vec<Alert>) -> String {
+        shown(alerts, Vec::new())
+    }
+
+    fn shown(alerts: Vec<Alert>, unusual: Vec<Unusual>) -> String {
         let mut html = Html(String::new());
         let active = Active {
             alerts,
+            unusual: Arc::new(unusual),
             now: "2026-11-24T14:00:00Z".parse().expect("a time"),
             zone: TimeZone::get("Europe/Berlin").expect("a zone"),
         };
@@ -165,6 +201,43 @@ mod tests {
             html,
             "<section><h2>Active alerts</h2><p>No active alerts</p></section>"
         );
+    }
+
+    fn unusual(subject: &str) -> Unusual {
+        Unusual {
+            at: "2026-11-24T13:02:03Z".parse().expect("a time"),
+            signal: "network_receive_bytes_per_second".into(),
+            title: "download".into(),
+            subject: subject.into(),
+            score: 0.7,
+            value: 5e6,
+            usual: 1e6,
+            explanation: "download 42.1 Mbps, 4.2× the usual for <14:00>".to_owned(),
+            lasts: true,
+            told: false,
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_now_stands_below_the_alerts() {
+        let over = Unusual {
+            lasts: false,
+            ..unusual("eth9")
+        };
+        let html = shown(Vec::new(), vec![unusual("eth0"), over, unusual("")]);
+        for expected in [
+            "<h2>Unusual now</h2>",
+            "data-title=\"What\">download 42.1 Mbps, 4.2× the usual for &lt;14:00&gt;</td>",
+            "data-title=\"Where\">eth0</td>",
+            "data-title=\"Where\">box</td>",
+            "data-title=\"Seen\">14:02</td>",
+            "data-title=\"Told\">only shown</td>",
+        ] {
+            assert!(html.contains(expected), "{expected} is not in {html}");
+        }
+        assert!(!html.contains("eth9"), "it is over");
+        let html = shown(Vec::new(), vec![unusual("eth0"); UNUSUAL + 2]);
+        assert!(html.ends_with("<p>and 2 more, which /api/v1/anomalies lists</p>"));
     }
 
     #[test]

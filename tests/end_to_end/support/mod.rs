@@ -19,3 +19,5 @@ pub(crate) mod mail;
 pub(crate) mod namespace;
 #[cfg(target_os = "linux")]
 pub(crate) mod traffic;
+#[cfg(target_os = "linux")]
+pub(crate) mod usual;
