@@ -55,6 +55,7 @@ use crate::{
     config::{Config, Loaded, Sources},
     durable, history, logging, notifiers, rules,
     sample::{Batch, Desc},
+    sys::allocator,
     web,
 };
 
@@ -118,6 +119,7 @@ pub fn run(
     log: logging::Handle,
     demo: Option<Arc<World>>,
 ) -> Result<(), Error> {
+    allocator::set_limits();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)
