@@ -30,6 +30,8 @@ mod demo;
 #[cfg(target_os = "linux")]
 mod hostile_names;
 #[cfg(target_os = "linux")]
+mod lean;
+#[cfg(target_os = "linux")]
 mod mails;
 #[cfg(target_os = "linux")]
 mod network_rates;

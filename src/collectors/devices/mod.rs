@@ -25,6 +25,7 @@ mod packet;
 #[cfg(not(target_os = "linux"))]
 mod portable;
 mod probe;
+mod profile;
 mod readings;
 mod resolve;
 mod schedule;
@@ -35,6 +36,7 @@ mod topology;
 mod uplink;
 mod uptime;
 mod ways;
+mod window;
 
 use std::{
     io,
@@ -56,6 +58,7 @@ pub use self::{
     config::{Check, Config, Degraded, Listed, Target, Uplink},
     families::METRICS,
     gateway::find as default_gateway,
+    profile::Metrics,
     readings::SIGNALS,
     state::Status,
     support::{Granted, PingSupport, probe_permission},
@@ -73,12 +76,18 @@ const NAME: &str = "devices";
 /// The devices and what is known about them.
 pub struct Collector {
     shared: Arc<Shared>,
-    config: arc_swap::ArcSwap<Config>,
+    pace: arc_swap::ArcSwap<Pace>,
     clock: Clock,
     procfs: String,
     last_run: Mutex<Option<Instant>>,
     /// In a demo, what happens instead of pings.
     play: Option<Mutex<demo::Play>>,
+}
+
+/// Whether and how often there are interval runs.
+struct Pace {
+    enabled: bool,
+    interval: Duration,
 }
 
 /// A device as a page shows it.
@@ -124,7 +133,7 @@ impl Collector {
         let table = Table::new(config, context.now());
         Self {
             shared: Arc::new(Shared::new(table, look_up, context.news.clone())),
-            config: arc_swap::ArcSwap::from_pointee(config.clone()),
+            pace: arc_swap::ArcSwap::from_pointee(Pace::of(config)),
             clock: context.clock,
             procfs: context.paths.procfs.clone(),
             last_run: Mutex::new(None),
@@ -157,7 +166,7 @@ impl Collector {
     }
 
     pub(super) fn apply(&self, config: &Config, _limits: HealthLimits) {
-        self.config.store(Arc::new(config.clone()));
+        self.pace.store(Arc::new(Pace::of(config)));
         self.shared.table().apply(config, self.clock.now());
         self.shared.retry.store(true, Ordering::Release);
         self.shared.wake();
@@ -250,6 +259,15 @@ impl Collector {
     }
 }
 
+impl Pace {
+    fn of(config: &Config) -> Self {
+        Self {
+            enabled: config.enabled,
+            interval: config.run_interval(),
+        }
+    }
+}
+
 /// Tries to start the ping thread until that succeeds: a system that has no thread left may have one later.
 async fn until_started<T>(mut start: impl FnMut() -> io::Result<T>) -> T {
     loop {
@@ -269,11 +287,11 @@ impl Collect for Collector {
     }
 
     fn enabled(&self) -> bool {
-        self.config.load().enabled
+        self.pace.load().enabled
     }
 
     fn interval(&self) -> Duration {
-        *self.config.load().interval
+        self.pace.load().interval
     }
 
     fn scrape(&self, now: Now) -> Outcome<Vec<Family>> {

@@ -12,6 +12,7 @@ use super::{
     config::{Config, GATEWAY, Target},
     device::{Device, FollowUp, Place, Spec},
     probe::{DeviceId, Event, Order},
+    profile::Metrics,
     readings,
     schedule::{Plan, Turn},
     state::Limits,
@@ -33,8 +34,11 @@ pub(super) struct Table {
     enabled: bool,
     plan: Plan,
     pub(super) limits: Limits,
+    /// How much is exposed of each device.
+    pub(super) metrics: Metrics,
     wants_gateway: bool,
-    devices: BTreeMap<DeviceId, Device>,
+    /// Boxed: a map of values that large leaves much room unused.
+    devices: BTreeMap<DeviceId, Box<Device>>,
     /// As in the configuration.
     order: Vec<DeviceId>,
     /// One for each device at its next turn; others are of the past and mean nothing.
@@ -59,6 +63,7 @@ impl Table {
             enabled: false,
             plan: plan_of(config, now.instant),
             limits: limits_of(config),
+            metrics: config.metrics,
             wants_gateway: false,
             devices: BTreeMap::new(),
             order: Vec::new(),
@@ -83,6 +88,7 @@ impl Table {
         let before_plan = self.plan;
         self.plan = plan_of(config, before_plan.epoch);
         self.limits = limits_of(config);
+        self.metrics = config.metrics;
         let anchors = self.take_anchors();
         let fresh = self.keep_what_stays(config);
         match (was_enabled, self.enabled) {
@@ -104,12 +110,13 @@ impl Table {
 
     /// The devices in the order of the configuration.
     pub(super) fn devices(&self) -> impl Iterator<Item = &Device> {
-        self.order.iter().filter_map(|id| self.devices.get(id))
+        self.order.iter().filter_map(|id| self.device(*id))
     }
 
     /// All devices, to be changed.
     pub(super) fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
-        self.devices.values_mut().filter(|device| !device.is_anchor)
+        let devices = self.devices.values_mut().map(Box::as_mut);
+        devices.filter(|device| !device.is_anchor)
     }
 
     /// Sets the timers anew from the devices' turns: for a thread that takes over from one that ended half-way.
@@ -189,11 +196,11 @@ impl Table {
     }
 
     pub(super) fn device(&self, id: DeviceId) -> Option<&Device> {
-        self.devices.get(&id)
+        self.devices.get(&id).map(Box::as_ref)
     }
 
     pub(super) fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
-        self.devices.get_mut(&id)
+        self.devices.get_mut(&id).map(Box::as_mut)
     }
 
     /// Has a device asked at `from` or as soon after it as it may be.
@@ -324,13 +331,13 @@ impl Table {
         let mut fresh = Vec::new();
         for spec in config.devices().map(Spec::of) {
             match before.remove(&spec.name).filter(|old| spec.continues(&old.spec)) {
-                Some(old) => self.keep(old, spec),
+                Some(old) => self.keep(*old, spec),
                 None => fresh.push(spec),
             }
         }
         if let Some(gateway) = before.remove(GATEWAY).filter(|_| self.wants_gateway) {
             let spec = gateway.spec.clone();
-            self.keep(gateway, spec);
+            self.keep(*gateway, spec);
         }
         fresh
     }
@@ -339,13 +346,14 @@ impl Table {
     fn take_anchors(&mut self) -> Vec<Device> {
         self.devices
             .extract_if(.., |_, device| device.is_anchor)
-            .map(|(_, device)| device)
+            .map(|(_, device)| *device)
             .collect()
     }
 
     pub(super) fn keep(&mut self, mut device: Device, spec: Spec) {
         device.spec = spec;
-        self.devices.insert(device.id, device);
+        device.account.expose(self.metrics);
+        self.devices.insert(device.id, Box::new(device));
     }
 
     /// Gives every device its place in a changed plan.
@@ -378,7 +386,9 @@ impl Table {
     pub(super) fn add(&mut self, spec: Spec, first: Instant, now: Now) -> DeviceId {
         let id = DeviceId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
-        self.devices.insert(id, Device::new(id, spec, first, now));
+        let mut device = Device::new(id, spec, first, now);
+        device.account.expose(self.metrics);
+        self.devices.insert(id, Box::new(device));
         id
     }
 
