@@ -18,7 +18,7 @@ use super::{
     gather::OwnFamilies,
     keep::Keeper,
     pipeline::Pipeline,
-    recorder::{Recorder, hold, objectives},
+    recorder::{Recorder, exposed, hold, objectives},
     schedule::stopped,
     surroundings::Surroundings,
 };
@@ -204,6 +204,7 @@ impl Backstage {
         if let Some(history) = &history {
             history.follow_devices(hold(config), now);
             history.set_objectives(objectives(config));
+            history.set_exposed(exposed(config));
         }
         let reader = history.as_ref().map(|history| history.reader());
         let mut state = folder.map(|folder| alerts::Store::new(Arc::clone(&disk), folder));

@@ -65,6 +65,7 @@ use crate::{
     config::{Config, Loaded, Sources},
     durable, history, logging, notifiers, rules,
     sample::{Batch, Desc},
+    sys::allocator,
     web,
 };
 
@@ -132,6 +133,7 @@ pub fn run(
     demo: Option<Arc<World>>,
 ) -> Result<(), Error> {
     process::raise_file_limit();
+    allocator::set_limits();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)

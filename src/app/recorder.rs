@@ -16,8 +16,12 @@ use tracing::{error, warn};
 use crate::{
     alerts::Transition,
     clock::Now,
+    collectors::devices::Metrics,
     config::Config,
-    history::{Store, Stream, uptime::Hold},
+    history::{
+        Store, Stream,
+        uptime::{Exposed, Hold},
+    },
     sample::{Batch, Scope},
 };
 
@@ -38,7 +42,7 @@ enum Entry {
 pub(crate) fn hold(config: &Config) -> Hold {
     let devices = &config.collectors.devices;
     Hold {
-        interval: *devices.interval,
+        interval: devices.run_interval(),
         timeout: *devices.timeout,
     }
 }
@@ -51,6 +55,14 @@ pub(crate) fn objectives(config: &Config) -> BTreeMap<SmolStr, f64> {
         objectives.extend(target.watched_names().map(|name| (name.into(), slo.0)));
     }
     objectives
+}
+
+/// What metrics tell of the uptime of every device.
+pub(crate) fn exposed(config: &Config) -> Exposed {
+    match config.collectors.devices.metrics {
+        Metrics::Full => Exposed::Windows,
+        Metrics::Lean => Exposed::Nothing,
+    }
 }
 
 /// Takes what is to be remembered. Without a data folder nothing is.
@@ -96,6 +108,7 @@ impl Recorder {
         self.put(Entry::Hold(hold(config), now));
         if let Some(store) = &self.store {
             store.set_objectives(objectives(config));
+            store.set_exposed(exposed(config));
         }
     }
 

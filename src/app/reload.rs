@@ -34,7 +34,7 @@ pub(super) const METRICS: &[&Desc] = &[&SUCCESSFUL, &SUCCESS_TIME];
 /// Holds the configuration in force and everything a change of it touches.
 pub(super) struct Reloader {
     /// What cannot change without a restart is as it was here.
-    at_start: Config,
+    at_start: Arc<Config>,
     sources: Sources,
     clock: Clock,
     collectors: Arc<collectors::Set>,
@@ -50,7 +50,7 @@ pub(super) struct Reloader {
 }
 
 struct State {
-    config: Config,
+    config: Arc<Config>,
     last_success: Now,
     last_attempt: Option<Attempt>,
     /// The last time the devices file alone was read, if that failed and nothing has succeeded since.
@@ -76,9 +76,11 @@ impl Reloader {
         collectors: Arc<collectors::Set>,
         log: logging::Handle,
     ) -> Self {
+        // Shared: there may be thousands of devices in it.
+        let config = Arc::new(config);
         Self {
-            at_start: config.clone(),
-            in_force: watch::channel(Arc::new(config.clone())).0,
+            at_start: Arc::clone(&config),
+            in_force: watch::channel(Arc::clone(&config)).0,
             sources,
             clock,
             collectors,
@@ -167,14 +169,15 @@ impl Reloader {
             }
         };
         loaded.notes.iter().for_each(|note| warn!(note, "configuration"));
-        self.apply(&loaded.config);
-        let report = self.commit(loaded.config, at);
+        let config = Arc::new(loaded.config);
+        self.apply(&config);
+        let report = self.commit(config, at);
         let (changed, needs_restart) = (report.applied.join(","), report.needs_restart.join(","));
         info!(changed, needs_restart, "configuration reloaded");
         Ok(report)
     }
 
-    fn commit(&self, config: Config, at: Now) -> ReloadReport {
+    fn commit(&self, config: Arc<Config>, at: Now) -> ReloadReport {
         let mut state = self.state();
         let report = ReloadReport {
             applied: changes(&state.config, &config),
@@ -202,9 +205,10 @@ impl Reloader {
             return;
         }
         let at = self.clock.now();
-        let before = self.state().config.clone();
+        let before = Arc::clone(&self.state().config);
         match config::reread_devices(&before) {
             Ok(config) => {
+                let config = Arc::new(config);
                 self.apply(&config);
                 let known = before.notes();
                 let notes = config.notes();
@@ -226,13 +230,13 @@ impl Reloader {
         }
     }
 
-    fn apply(&self, config: &Config) {
+    fn apply(&self, config: &Arc<Config>) {
         self.collectors.apply(&config.collectors, config.health_limits());
         self.log.set_level(config.log.level);
         if let Some(services) = self.services.get().and_then(Weak::upgrade) {
             services.apply(&config.web);
         }
-        self.in_force.send_replace(Arc::new(config.clone()));
+        self.in_force.send_replace(Arc::clone(config));
         self.changed.send_modify(|version| *version += 1);
     }
 

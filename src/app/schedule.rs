@@ -20,10 +20,13 @@ use crate::{
     clock::Clock,
     collectors::{Background, Guarded, Stop},
     sample::{Batch, Desc, Family, Kind},
+    sys::allocator,
 };
 
 /// No interval run may take longer, whatever its interval.
 const LONGEST_RUN: Duration = Duration::from_secs(10);
+/// Behind runs with more readings than this, freed memory is given back to the system.
+const MANY_READINGS: usize = 4_000;
 /// Pause before background work that panicked starts again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
@@ -104,6 +107,10 @@ impl Schedule {
         let Some(batch) = self.guarded.sample(self.clock.now(), deadline).await else {
             return;
         };
+        if batch.readings.len() > MANY_READINGS {
+            // So many are scraped as well, and pages about them leave much free memory behind.
+            tokio::task::spawn_blocking(allocator::give_back);
+        }
         if self.batches.try_send(batch).is_err() {
             self.mishaps.lost.fetch_add(1, Relaxed);
             let collector = self.guarded.collector().name();

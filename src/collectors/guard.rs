@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use super::{Collect, Error, Fresh, Outcome};
 use crate::{
     clock::Now,
-    sample::{Batch, ComponentHealth, Desc, Family, Health, Kind},
+    sample::{Batch, ComponentHealth, Desc, Family, Health, Kind, Reading, SubjectKind},
 };
 
 /// A run that takes longer hangs: the next ones are skipped at once instead of waiting for their turn.
@@ -60,7 +60,7 @@ const INTERVAL: Desc = Desc {
     name: "netkestrel_collector_interval_seconds",
     kind: Kind::Gauge,
     labels: &["collector"],
-    help: "Configured interval of the collector.",
+    help: "Time between interval runs of the collector.",
 };
 const LAST_SUCCESS: Desc = Desc {
     name: "netkestrel_collector_last_success_timestamp_seconds",
@@ -121,6 +121,23 @@ pub struct RunStatus {
     pub last_success: Option<Now>,
 }
 
+/// The batch without readings of devices.
+fn without_devices(batch: &Arc<Batch>) -> Arc<Batch> {
+    let is_kept = |reading: &&Reading| reading.signal.subject != SubjectKind::Device;
+    if batch.readings.iter().all(|reading| is_kept(&reading)) {
+        return Arc::clone(batch);
+    }
+    Arc::new(Batch {
+        collector: batch.collector,
+        scope: batch.scope,
+        at: batch.at,
+        elapsed: batch.elapsed,
+        readings: batch.readings.iter().filter(is_kept).cloned().collect(),
+        changes: Vec::new(),
+        health: batch.health.clone(),
+    })
+}
+
 /// How a run ended, apart from what it read.
 enum End<T> {
     Returned(Outcome<T>),
@@ -156,7 +173,8 @@ impl Guarded {
         &self.collector
     }
 
-    /// The batch of the last interval run that returned in time, unless it is older than three intervals.
+    /// The batch of the last interval run that returned in time, unless it is older than three intervals. Readings of
+    /// devices are left out: there may be very many, and their collector tells how they fare.
     #[must_use]
     pub fn latest(&self, now: Now) -> Option<Arc<Batch>> {
         let stats = self.stats();
@@ -208,7 +226,7 @@ impl Guarded {
             stats.last_success = Some(now);
         }
         stats.latest = Some(Fresh {
-            value: Arc::clone(&batch),
+            value: without_devices(&batch),
             taken: now,
         });
         Some(batch)
@@ -382,7 +400,10 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::{clock::Clock, sample::Scope};
+    use crate::{
+        clock::Clock,
+        sample::{Observed, Scope, Signal},
+    };
 
     /// A collector whose runs do what the test says.
     struct Scripted {
@@ -564,6 +585,43 @@ mod tests {
         assert_eq!(
             told(&guarded, now),
             [("runs_total", 1.0), ("failures_total", 1.0)]
+        );
+    }
+
+    #[test]
+    fn readings_of_devices_are_not_kept() {
+        const HOST: Signal = Signal {
+            name: "uplink_up",
+            title: "uplink",
+            subject: SubjectKind::Host,
+            help: "For tests.",
+        };
+        const DEVICE: Signal = Signal {
+            name: "device_up",
+            subject: SubjectKind::Device,
+            ..HOST
+        };
+        let reading = |signal| Reading {
+            signal,
+            subject: SmolStr::default(),
+            observed: Observed::Value(1.0),
+        };
+        let outcome = Scripted {
+            scrape: Box::new(|| Outcome::ok(Vec::new())),
+        }
+        .sample(Clock::System.now());
+        let mut batch = outcome.data;
+        batch.readings = vec![reading(&HOST)];
+        let of_host = Arc::new(batch.clone());
+        assert!(
+            Arc::ptr_eq(&without_devices(&of_host), &of_host),
+            "nothing to leave out"
+        );
+        batch.readings.push(reading(&DEVICE));
+        let kept = without_devices(&Arc::new(batch));
+        assert_eq!(
+            (&kept.readings, &kept.health),
+            (&of_host.readings, &of_host.health)
         );
     }
 

@@ -23,6 +23,8 @@ use crate::sample::Family;
 const SMALL: usize = 512;
 /// How many sets of buffers wait for the next scrapes.
 const KEPT: usize = 2;
+/// A text beyond this is not kept for the next scrape: it would be most of what the process has.
+const LARGE: usize = 1 << 20;
 
 /// Writes expositions.
 #[derive(Default)]
@@ -32,6 +34,8 @@ pub struct Renderer {
 
 struct Buffers {
     text: String,
+    /// Length of the last text, so that one that is not kept need not grow in steps.
+    length: usize,
     gzip: Gzip,
 }
 
@@ -47,11 +51,12 @@ impl Renderer {
         last: impl FnOnce() -> Family,
     ) -> (Vec<u8>, Coding) {
         let mut buffers = self.take();
-        let Buffers { text, gzip } = &mut buffers;
+        let Buffers { text, length, gzip } = &mut buffers;
         text.clear();
         let protobuf = match syntax {
             Syntax::Protobuf => Some(write_protobuf(snapshot, last)),
             Syntax::Text | Syntax::OpenMetrics => {
+                text.reserve(*length + *length / 16);
                 write_text(text, snapshot, syntax);
                 write_text(text, &Snapshot::new(vec![last()]), syntax);
                 None
@@ -60,14 +65,20 @@ impl Renderer {
         if syntax == Syntax::OpenMetrics {
             text.push_str("# EOF\n");
         }
+        *length = text.len().max(*length / 2);
         let page = protobuf.as_deref().unwrap_or(text.as_bytes());
         let packed = (coding == Coding::Gzip && page.len() >= SMALL)
             .then(|| gzip.compress(page))
             .flatten();
-        let answer = match packed {
-            Some(packed) => (packed, Coding::Gzip),
-            None => (page.to_vec(), Coding::Identity),
+        let answer = if let Some(packed) = packed {
+            (packed, Coding::Gzip)
+        } else {
+            let plain = protobuf.unwrap_or_else(|| std::mem::take(text).into_bytes());
+            (plain, Coding::Identity)
         };
+        if text.capacity() > LARGE {
+            *text = String::new();
+        }
         self.give_back(buffers);
         answer
     }
@@ -76,6 +87,7 @@ impl Renderer {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         kept.unwrap_or_else(|| Buffers {
             text: String::new(),
+            length: 0,
             gzip: Gzip::new(),
         })
     }

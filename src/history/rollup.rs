@@ -121,12 +121,28 @@ impl Row {
         }
     }
 
+    /// How many series it has.
+    pub(super) fn len(&self) -> usize {
+        self.series.values().map(BTreeMap::len).sum()
+    }
+
     fn merge(&mut self, other: &Self) {
         self.to = other.to;
+        let is_new = self.series.is_empty();
         for (signal, subjects) in &other.series {
             for (subject, summary) in subjects {
                 slot(&mut self.series, signal, subject).merge(summary);
             }
+        }
+        if is_new {
+            self.pack();
+        }
+    }
+
+    /// Makes the maps anew: ones that grew by insertions are half empty, and series rarely come later.
+    fn pack(&mut self) {
+        for subjects in self.series.values_mut() {
+            *subjects = std::mem::take(subjects).into_iter().collect();
         }
     }
 
@@ -190,8 +206,12 @@ pub(super) fn absorb<'a>(levels: &mut [Level], at: Timestamp, items: impl Iterat
     };
     debug_assert_eq!(step, LEVELS[0].0);
     row.to = at;
+    let is_new = row.series.is_empty();
     for item in items {
         slot(&mut row.series, item.signal, item.subject).add(item.observed);
+    }
+    if is_new {
+        row.pack();
     }
 }
 

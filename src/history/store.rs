@@ -21,7 +21,7 @@ use super::{
     record::{Item, encode, kept},
     rollup::{LEVELS, Level, absorb, end},
     state::{Shared, StreamState, Which, format, levels_of, lock},
-    uptime::{Book, Hold},
+    uptime::{Book, Exposed, Hold},
 };
 use crate::{
     clock::Now,
@@ -34,6 +34,8 @@ const ROWS: u64 = 10_000;
 /// Rows of the finest level that wait to be written together, as a sync costs more than they do. A restart makes them
 /// anew from the records.
 const TOGETHER: usize = 4;
+/// Rows with more series than this are written alone: they take more memory than their sync takes time.
+const LONG: usize = 1_000;
 
 /// The history, to be written to.
 pub struct Store {
@@ -110,6 +112,11 @@ impl Store {
     /// From now on metrics tell of these objectives: by device, the share of the known time for which it is to be up.
     pub fn set_objectives(&self, objectives: BTreeMap<SmolStr, f64>) {
         self.reader.devices.set_objectives(objectives);
+    }
+
+    /// From now on metrics tell this of the uptime of every device.
+    pub fn set_exposed(&self, exposed: Exposed) {
+        self.reader.devices.set_exposed(exposed);
     }
 
     /// Takes in what the collector `devices` saw, also between interval runs; changes are durable when it returns `Ok`.
@@ -388,8 +395,11 @@ impl Writer {
 
 /// Whether rows have waited long enough.
 fn are_due(levels: &[Level]) -> bool {
-    let mut waiting = levels.iter().map(|level| level.waiting.len());
-    waiting.next().is_some_and(|finest| finest >= TOGETHER) || waiting.any(|coarser| coarser > 0)
+    let Some((finest, coarser)) = levels.split_first() else {
+        return false;
+    };
+    let is_long = finest.waiting.iter().any(|row| row.len() > LONG);
+    is_long || finest.waiting.len() >= TOGETHER || coarser.iter().any(|level| !level.waiting.is_empty())
 }
 
 /// Writes the rows of a level that wait.

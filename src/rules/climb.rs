@@ -96,26 +96,19 @@ pub(super) struct Stand {
     pub(super) since: Timestamp,
 }
 
-/// State of one subject.
-#[derive(Debug, Clone, PartialEq)]
+/// State of one subject; by default at the foot of the ladder.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Climb {
+    /// One for each level; none while no level is passed, as of nearly all subjects.
     steps: Vec<Step>,
     last: Option<Instant>,
     paused: bool,
 }
 
 impl Climb {
-    /// At the foot of a ladder of this many levels.
-    pub(super) fn new(levels: usize) -> Self {
-        Self {
-            steps: vec![Step::Below; levels],
-            last: None,
-            paused: false,
-        }
-    }
-
     /// Fires since then in `severity`, whatever was known of the levels up to it.
     pub(super) fn resume(&mut self, ladder: &[Rung], severity: Severity, since: Now) {
+        self.steps.resize(ladder.len(), Step::Below);
         let steps = self.steps.iter_mut().zip(ladder);
         for (step, _) in steps.filter(|(_, rung)| rung.severity <= severity) {
             *step = Step::Held { from: since };
@@ -125,8 +118,14 @@ impl Climb {
     /// Takes a value in. After more than `patience` without one, holds that are under way begin anew.
     pub(super) fn read(&mut self, ladder: &[Rung], hold: Duration, value: f64, at: Now, patience: Duration) {
         let spell = self.spell(at.instant, patience);
+        if self.steps.is_empty() && ladder.iter().any(|rung| rung.is_passed(value)) {
+            self.steps = vec![Step::Below; ladder.len()];
+        }
         for (step, rung) in self.steps.iter_mut().zip(ladder) {
             *step = step.next(rung, value, spell, at).settled(hold);
+        }
+        if self.steps.iter().all(|step| *step == Step::Below) {
+            self.steps = Vec::new();
         }
         self.last = Some(at.instant);
         self.paused = false;

@@ -28,6 +28,8 @@ pub(super) struct Judge {
     filter: Filter,
     ladder: Vec<Rung>,
     subjects: BTreeMap<SmolStr, Subject>,
+    /// How many there were when the map was last packed.
+    packed: usize,
 }
 
 /// The batch that is judged, and for how long a hold may go without a value.
@@ -53,6 +55,7 @@ impl Judge {
             },
             ladder: Rung::ladder(&rule),
             subjects: BTreeMap::new(),
+            packed: 0,
             rule,
         }
     }
@@ -75,7 +78,7 @@ impl Judge {
     /// The same, at the foot of the ladder with every subject of `before`.
     pub(super) fn knowing(self, before: Self) -> Self {
         let subjects = before.subjects.into_iter().map(|(name, subject)| {
-            let climb = Climb::new(self.ladder.len());
+            let climb = Climb::default();
             (name, Subject { climb, ..subject })
         });
         Self {
@@ -120,7 +123,7 @@ impl Judge {
         let unknown = || Subject {
             signal: one.signal,
             collector: one.collector,
-            climb: Climb::new(self.ladder.len()),
+            climb: Climb::default(),
             absent: 0,
         };
         let subject = self.subjects.entry(one.subject).or_insert_with(unknown);
@@ -133,11 +136,11 @@ impl Judge {
     pub(super) fn hear(&mut self, reading: &Reading, sitting: &Sitting<'_>) -> Verdict {
         let at = sitting.batch.at;
         let (ladder, hold) = (&self.ladder, *self.rule.hold);
-        let climb = &mut meet(&mut self.subjects, ladder, reading, sitting.batch.collector).climb;
+        let climb = &mut meet(&mut self.subjects, reading, sitting.batch.collector).climb;
         let value = match judgeable(reading.observed) {
             Ok(value) => value,
             Err(Missing::Paused) => {
-                *climb = Climb::new(ladder.len());
+                *climb = Climb::default();
                 return Verdict::NotCovered;
             }
             Err(why) => {
@@ -168,13 +171,14 @@ impl Judge {
 
     /// Another rule explains whatever this reading says.
     pub(super) fn explained(&mut self, reading: &Reading, sitting: &Sitting<'_>, by: &str) -> Verdict {
-        let subject = meet(&mut self.subjects, &self.ladder, reading, sitting.batch.collector);
-        subject.climb = Climb::new(self.ladder.len());
+        let subject = meet(&mut self.subjects, reading, sitting.batch.collector);
+        subject.climb = Climb::default();
         Verdict::Explained { by: by.into() }
     }
 
     /// Counts the absence of subjects that the batch's collector once had; tells of those that are gone for good.
     pub(super) fn miss_the_absent(&mut self, batch: &Batch, seen: &[&Reading], findings: &mut Vec<Finding>) {
+        self.pack();
         let rule: SmolStr = self.rule.name.as_str().into();
         let seen: HashSet<&SmolStr> = seen.iter().map(|reading| &reading.subject).collect();
         self.subjects.retain(|name, subject| {
@@ -202,17 +206,26 @@ impl Judge {
     }
 }
 
+impl Judge {
+    /// Makes a map of many new subjects anew: one that grew by insertions is half empty.
+    fn pack(&mut self) {
+        if self.subjects.len() > self.packed / 8 * 9 {
+            self.subjects = std::mem::take(&mut self.subjects).into_iter().collect();
+            self.packed = self.subjects.len();
+        }
+    }
+}
+
 /// The subject of `reading`, present and known from now on.
 fn meet<'s>(
     subjects: &'s mut BTreeMap<SmolStr, Subject>,
-    ladder: &[Rung],
     reading: &Reading,
     collector: &'static str,
 ) -> &'s mut Subject {
     let unknown = || Subject {
         signal: reading.signal,
         collector,
-        climb: Climb::new(ladder.len()),
+        climb: Climb::default(),
         absent: 0,
     };
     let subject = subjects.entry(reading.subject.clone()).or_insert_with(unknown);

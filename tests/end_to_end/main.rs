@@ -32,6 +32,8 @@ mod demo;
 #[cfg(target_os = "linux")]
 mod hostile_names;
 #[cfg(target_os = "linux")]
+mod lean;
+#[cfg(target_os = "linux")]
 mod left_alone;
 #[cfg(target_os = "linux")]
 mod mails;

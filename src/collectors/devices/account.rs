@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::probe::{Answer, Method, Miss, Outcome, Unsent, UnsentReason, What};
+use super::{
+    probe::{Answer, Method, Miss, Outcome, Unsent, UnsentReason, What},
+    profile::Metrics,
+};
 use crate::{clock::Now, collectors::Fresh, sample::histogram};
 
 /// Upper bounds of the classic buckets, in seconds.
@@ -28,6 +31,7 @@ pub(super) struct Account {
     pub(super) jitter_samples: u64,
     pub(super) duplicates: u64,
     pub(super) late_replies: u64,
+    exposed: Metrics,
     interval: Sums,
 }
 
@@ -75,7 +79,7 @@ impl Default for Account {
             requests: 0,
             failures: Default::default(),
             unsent: Default::default(),
-            round_trips: histogram(BOUNDS),
+            round_trips: histogram(Metrics::default().bounds()),
             last_round_trip: None,
             hop_limit: None,
             hop_limit_changes: 0,
@@ -84,6 +88,7 @@ impl Default for Account {
             jitter_samples: 0,
             duplicates: 0,
             late_replies: 0,
+            exposed: Metrics::default(),
             interval: Sums::default(),
         }
     }
@@ -98,6 +103,14 @@ impl Account {
             What::Ended(Outcome::Answered(answer)) => self.answered(*answer, timed, now),
             What::Ended(Outcome::Missed(miss)) => self.missed(*miss),
             What::Ended(Outcome::Unsent(unsent)) => self.not_sent(unsent),
+        }
+    }
+
+    /// Keeps of round-trip times what this profile exposes. Where that changes, their distribution begins anew.
+    pub(super) fn expose(&mut self, metrics: Metrics) {
+        if self.exposed != metrics {
+            self.exposed = metrics;
+            self.round_trips = histogram(metrics.bounds());
         }
     }
 

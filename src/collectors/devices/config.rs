@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     list::List,
     options::{self, Ip, Ping},
+    profile::Metrics,
 };
 use crate::{
     problem::Problems,
@@ -23,7 +24,8 @@ pub(super) const GATEWAY: &str = "gateway";
 pub struct Config {
     /// Whether devices are watched.
     pub enabled: bool,
-    /// Time between two checks of a device, start to start. Devices are spread evenly over it.
+    /// Time between two checks of a device, start to start. Devices are spread evenly over it. Rules and history see
+    /// what came of them as often, with more than 1000 devices at most a thousand devices per second.
     pub interval: HumanDuration,
     /// Time after which an unanswered probe is a miss. With `icmp-then-tcp` each of the two gets half of it.
     pub timeout: HumanDuration,
@@ -40,6 +42,8 @@ pub struct Config {
     /// Whether the default gateway is watched, under the name `gateway`: when no device is listed, or when a listed one
     /// without `parents` is reached through it.
     pub default_gateway: bool,
+    /// How much `/metrics` has of each device: `full`, or `lean` for many devices.
+    pub metrics: Metrics,
     /// When a device that answers counts as degraded.
     pub degraded: Degraded,
     /// How the way out of this host is checked.
@@ -156,6 +160,7 @@ impl Default for Config {
             failures: 3,
             devices_file: String::new(),
             default_gateway: true,
+            metrics: Metrics::default(),
             degraded: Degraded::default(),
             uplink: Uplink::default(),
             targets: Vec::new(),
@@ -261,6 +266,16 @@ impl Config {
     #[must_use]
     pub fn watches_gateway(&self) -> bool {
         self.default_gateway && self.devices().next().is_none()
+    }
+
+    /// Time between interval runs, which rules judge and history records: `interval`, or as long as there are devices
+    /// at a millisecond each. What happened in between is in the sums of the run, and who falls silent or comes back
+    /// is told at once.
+    #[must_use]
+    pub fn run_interval(&self) -> Duration {
+        let devices = self.targets.len() + self.listed.targets.len();
+        let least = Duration::from_millis(u64::try_from(devices).unwrap_or(u64::MAX));
+        (*self.interval).max(least)
     }
 
     /// Whether the default gateway is watched if a device is reached through it.
@@ -492,6 +507,19 @@ targets:
         ];
         for (yaml, expected) in rows {
             assert_eq!(problems(yaml), [expected], "{yaml}");
+        }
+    }
+
+    #[test]
+    fn many_devices_are_judged_and_recorded_a_thousand_per_second() {
+        for (interval, devices, expected) in [(1, 900, 1_000), (1, 2_500, 2_500), (120, 10_000, 120_000)] {
+            let config = Config {
+                interval: HumanDuration::secs(interval),
+                targets: vec![Target::new("a"); devices],
+                ..Config::default()
+            };
+            let millis = config.run_interval().as_millis();
+            assert_eq!(millis, expected, "{devices} devices every {interval} s");
         }
     }
 

@@ -8,6 +8,7 @@ use super::{
     account::{Account, BOUNDS},
     device::Device,
     probe::{Miss, UnsentReason},
+    profile::Metrics,
     state::Machine,
     status::Status,
     table::Table,
@@ -80,21 +81,35 @@ describe! {
         "Replies the kernel dropped because the ping socket's buffer was full.";
 }
 
-/// Adds the series of one device to a family.
-type Fill = fn(&mut Family, &Seen<'_>);
+/// Failures of all reasons together: the same metric without the label.
+const ALL_FAILURES: Desc = Desc {
+    labels: &["device"],
+    ..FAILURES
+};
 
-/// The metrics that every device has, and how they are filled.
-const PER_DEVICE: &[(&Desc, Fill)] = &[
-    (&STATUS, |f, s| {
-        f.push(s.name(), s.machine().shown().code().into());
-    }),
-    (&UP, |f, s| {
-        f.push_some(
-            s.name(),
-            s.machine().shown().is_up().map(|up| f64::from(u8::from(up))),
-        );
-    }),
-    (&INFO, |f, s| f.push(s.facts(), 1.0)),
+/// A metric that every device has, and what adds the series of one device to its family.
+type Row = (&'static Desc, fn(&mut Family, &Seen<'_>));
+
+const STATUS_ROW: Row = (&STATUS, |f, s| {
+    f.push(s.name(), s.machine().shown().code().into());
+});
+const UP_ROW: Row = (&UP, |f, s| {
+    f.push_some(
+        s.name(),
+        s.machine().shown().is_up().map(|up| f64::from(u8::from(up))),
+    );
+});
+const INFO_ROW: Row = (&INFO, |f, s| f.push(s.facts(), 1.0));
+const REQUESTS_ROW: Row = (&REQUESTS, |f, s| f.push(s.name(), s.account().requests as f64));
+const RTT_ROW: Row = (&RTT, |f, s| {
+    f.push_value(s.name(), Value::Histogram(s.account().round_trips.clone()));
+});
+
+/// What the profile `full` has of every device.
+const FULL: &[Row] = &[
+    STATUS_ROW,
+    UP_ROW,
+    INFO_ROW,
     (&CHANGES, |f, s| f.push(s.name(), s.machine().changes().0 as f64)),
     (&LAST_CHANGE, |f, s| {
         f.push_some(s.name(), s.machine().changes().1.map(Now::unix_seconds));
@@ -105,16 +120,14 @@ const PER_DEVICE: &[(&Desc, Fill)] = &[
     (&UP_SECONDS, |f, s| {
         f.push(s.name(), s.machine().uptime(s.now).1.as_secs_f64());
     }),
-    (&REQUESTS, |f, s| f.push(s.name(), s.account().requests as f64)),
+    REQUESTS_ROW,
     (&FAILURES, |f, s| {
         s.by_reason(f, &Miss::REASONS, &s.account().failures);
     }),
     (&UNSENT, |f, s| {
         s.by_reason(f, &UnsentReason::REASONS, &s.account().unsent);
     }),
-    (&RTT, |f, s| {
-        f.push_value(s.name(), Value::Histogram(s.account().round_trips.clone()));
-    }),
+    RTT_ROW,
     (&LAST_RTT, |f, s| f.push_some(s.name(), s.last_round_trip())),
     (&JITTER, |f, s| f.push(s.name(), s.account().jitter.as_secs_f64())),
     (&JITTER_SAMPLES, |f, s| {
@@ -135,6 +148,18 @@ const PER_DEVICE: &[(&Desc, Fill)] = &[
     }),
 ];
 
+/// What the profile `lean` has: what our rules ask for, and the facts that dashboards join.
+const LEAN: &[Row] = &[
+    STATUS_ROW,
+    UP_ROW,
+    INFO_ROW,
+    REQUESTS_ROW,
+    (&ALL_FAILURES, |f, s| {
+        f.push(s.name(), s.account().failures.iter().sum::<u64>() as f64);
+    }),
+    RTT_ROW,
+];
+
 /// A device as one exposition sees it.
 struct Seen<'a> {
     table: &'a Table,
@@ -146,7 +171,11 @@ struct Seen<'a> {
 /// All families of the devices in `table` at `now`.
 pub(super) fn of(table: &Table, now: Now) -> Vec<Family> {
     let interval = table.plan().interval;
-    let mut families: Vec<_> = PER_DEVICE
+    let rows = match table.metrics {
+        Metrics::Full => FULL,
+        Metrics::Lean => LEAN,
+    };
+    let mut families: Vec<_> = rows
         .iter()
         .map(|(desc, fill)| {
             let mut family = Family::new(desc);
@@ -301,6 +330,41 @@ mod tests {
         exposed.sort_unstable();
         listed.sort_unstable();
         assert_eq!(exposed, listed);
+    }
+
+    #[test]
+    fn the_lean_profile_tells_failures_of_all_reasons_together() {
+        let now = Clock::System.now();
+        let config = Config {
+            targets: vec![Target::new("192.0.2.1")],
+            metrics: Metrics::Lean,
+            ..Config::default()
+        };
+        let mut table = Table::new(&config, now);
+        let mut orders = Vec::new();
+        table.due(now, &mut orders);
+        let order = orders.pop().expect("asked at once");
+        let event = Event {
+            id: order.id,
+            method: order.method,
+            what: What::Ended(Outcome::Missed(Miss::TtlExceeded(None))),
+        };
+        table.record(&event, now, &mut orders);
+        assert_eq!(
+            lines(&table, now, "netkestrel_ping_failures_total"),
+            ["192.0.2.1 1"]
+        );
+        assert_eq!(
+            lines(&table, now, "netkestrel_ping_requests_total"),
+            ["192.0.2.1 1"]
+        );
+        let known: Vec<_> = METRICS.iter().map(|desc| desc.name).collect();
+        let families = of(&table, now);
+        assert!(families.iter().all(|family| known.contains(&family.desc.name)));
+        let of_devices = families
+            .iter()
+            .filter(|family| family.desc.labels.contains(&"device"));
+        assert_eq!(of_devices.count(), LEAN.len());
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod play;
 #[cfg(not(target_os = "linux"))]
 mod portable;
 mod probe;
+mod profile;
 mod readings;
 mod renewal;
 mod resolve;
@@ -46,6 +47,7 @@ mod uplink;
 mod uptime;
 mod versions;
 mod ways;
+mod window;
 
 use std::{
     collections::HashSet,
@@ -70,6 +72,7 @@ pub use self::{
     gateway::find as default_gateway,
     options::{DSCP_FORMAT, Dscp, Ip, Ping},
     play::{Network, Question, Reply},
+    profile::Metrics,
     readings::SIGNALS,
     single::{Echo, Probed},
     status::Status,
@@ -88,12 +91,18 @@ const NAME: &str = "devices";
 /// The devices and what is known about them.
 pub struct Collector {
     shared: Arc<Shared>,
-    config: arc_swap::ArcSwap<Config>,
+    pace: arc_swap::ArcSwap<Pace>,
     clock: Clock,
     procfs: String,
     last_run: Mutex<Option<Instant>>,
     /// Where the network is made up, what happens instead of pings.
     play: Option<Play>,
+}
+
+/// Whether and how often there are interval runs.
+struct Pace {
+    enabled: bool,
+    interval: Duration,
 }
 
 /// A device as a page shows it.
@@ -162,7 +171,7 @@ impl Collector {
     fn with_table(config: &Config, table: Table, context: &Context, look_up: LookUp) -> Self {
         Self {
             shared: Arc::new(Shared::new(table, look_up, context.news.clone())),
-            config: arc_swap::ArcSwap::from_pointee(config.clone()),
+            pace: arc_swap::ArcSwap::from_pointee(Pace::of(config)),
             clock: context.clock,
             procfs: context.paths.procfs.clone(),
             last_run: Mutex::new(None),
@@ -198,7 +207,7 @@ impl Collector {
 
     /// Takes a changed configuration over. Devices that keep name, address and check keep what they accumulated.
     pub fn apply(&self, config: &Config, _limits: HealthLimits) {
-        self.config.store(Arc::new(config.clone()));
+        self.pace.store(Arc::new(Pace::of(config)));
         let now = self.now();
         {
             let mut table = self.shared.table();
@@ -305,6 +314,15 @@ impl Collector {
     }
 }
 
+impl Pace {
+    fn of(config: &Config) -> Self {
+        Self {
+            enabled: config.enabled,
+            interval: config.run_interval(),
+        }
+    }
+}
+
 /// Why a device has the status that people see, in words; empty if it is simply up.
 fn reason(machine: &state::Machine) -> String {
     let (status, cause) = (machine.status(), machine.cause());
@@ -333,11 +351,11 @@ impl Collect for Collector {
     }
 
     fn enabled(&self) -> bool {
-        self.config.load().enabled
+        self.pace.load().enabled
     }
 
     fn interval(&self) -> Duration {
-        *self.config.load().interval
+        self.pace.load().interval
     }
 
     fn scrape(&self, now: Now) -> Outcome<Vec<Family>> {

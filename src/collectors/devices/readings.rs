@@ -43,9 +43,13 @@ const UPLINK: Signal = Signal {
 /// Signals of this collector.
 pub const SIGNALS: &[&Signal] = &[&UP, &RTT, &LOSS, &JITTER, &UPLINK];
 
+/// Of these, so many are about devices.
+const DEVICE_SIGNALS: usize = 4;
+
 /// Readings of every device and of the uplink; the sums of the interval start anew.
 pub(super) fn take(table: &mut Table) -> Vec<Reading> {
-    let mut readings: Vec<Reading> = table.devices_mut().flat_map(of_device).collect();
+    let mut readings = Vec::with_capacity(table.devices().count() * DEVICE_SIGNALS + 1);
+    readings.extend(table.devices_mut().flat_map(of_device));
     readings.extend(table.uplink.value().map(of_uplink));
     readings
 }
@@ -103,7 +107,7 @@ pub(super) fn health(table: &Table) -> ComponentHealth {
     }
 }
 
-fn of_device(device: &mut Device) -> [Reading; 4] {
+fn of_device(device: &mut Device) -> [Reading; DEVICE_SIGNALS] {
     let sums = device.account.take_interval();
     let subject = device.spec.name.clone();
     let nothing = Observed::Missing(why_nothing(device, &sums));

@@ -3,7 +3,6 @@
 //! device's own depends on the [`Way`] to it, which whoever knows its parents tells.
 
 use std::{
-    collections::VecDeque,
     fmt,
     time::{Duration, Instant},
 };
@@ -14,11 +13,10 @@ use super::{
     probe::{Miss, Outcome, Unsent, UnsentReason},
     status::Status,
     uptime::{Counting, Uptime},
+    window::{LENGTH, Window},
 };
 use crate::clock::Now;
 
-/// Outcomes that loss and round-trip time are judged by.
-const WINDOW: usize = 10;
 /// A single lost packet is no loss worth a word.
 const LOSS_FLOOR: usize = 2;
 
@@ -109,7 +107,7 @@ pub(super) struct Machine {
     /// The last miss of the present silence for which the network gave a reason.
     explained: Option<Miss>,
     unsent: u32,
-    window: VecDeque<Option<Duration>>,
+    window: Window,
     /// Whether a maintenance window covers it.
     is_excused: bool,
     /// When the last such window ended.
@@ -135,7 +133,7 @@ impl Machine {
             returned: None,
             explained: None,
             unsent: 0,
-            window: VecDeque::with_capacity(WINDOW),
+            window: Window::default(),
             is_excused: false,
             excused_until: None,
             footing: (Footing::default(), now.instant),
@@ -274,13 +272,7 @@ impl Machine {
     /// Share of the last `probes` ended probes (at most ten) that were lost.
     pub(super) fn recent_loss(&self, probes: u32) -> Option<f64> {
         let taken = self.window.len().min(probes as usize);
-        let lost = self
-            .window
-            .iter()
-            .rev()
-            .take(taken)
-            .filter(|end| end.is_none())
-            .count();
+        let lost = self.window.lost(taken);
         (taken > 0).then(|| lost as f64 / taken as f64)
     }
 
@@ -296,7 +288,7 @@ impl Machine {
 
     /// A probe that was sent before the last answered one was lost: loss, but no suspicion.
     pub(super) fn missed_before_answer(&mut self, limits: &Limits, now: Now) {
-        self.remember(None);
+        self.window.push(None);
         self.judge(limits);
         self.settle(limits.holds, now);
     }
@@ -321,7 +313,7 @@ impl Machine {
         }
         self.unsent = 0;
         self.hear_again();
-        self.remember(Some(round_trip));
+        self.window.push(Some(round_trip));
         self.status = Status::Up;
         self.cause = Cause::Answers;
         self.judge(limits);
@@ -331,7 +323,7 @@ impl Machine {
         self.unsent = 0;
         self.misses = self.misses.saturating_add(1);
         self.silent_since.get_or_insert(now.instant);
-        self.remember(None);
+        self.window.push(None);
         if miss != Miss::Timeout {
             self.explained = Some(miss);
         }
@@ -376,25 +368,14 @@ impl Machine {
         self.window.clear();
     }
 
-    fn remember(&mut self, end: Option<Duration>) {
-        if self.window.len() == WINDOW {
-            self.window.pop_front();
-        }
-        self.window.push_back(end);
-    }
-
     /// Decides between up and degraded for a device that answers.
     fn judge(&mut self, limits: &Limits) {
         if self.status.is_up() != Some(true) || self.misses > 0 {
             return;
         }
-        let lost = self.window.iter().filter(|end| end.is_none()).count();
-        let answered = self.window.len() - lost;
+        let lost = self.window.lost(LENGTH);
         let share = lost as f64 / self.window.len().max(1) as f64;
-        let sum: Duration = self.window.iter().flatten().sum();
-        let mean = sum
-            .checked_div(u32::try_from(answered).unwrap_or(u32::MAX))
-            .unwrap_or_default();
+        let mean = self.window.mean();
         (self.status, self.cause) = if lost >= LOSS_FLOOR && share > limits.loss {
             (Status::Degraded, Cause::Loss(share))
         } else if mean > limits.round_trip {

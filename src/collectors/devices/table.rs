@@ -16,6 +16,7 @@ use super::{
     device::{Device, FollowUp, Place, Spec},
     gateway::Routes,
     probe::{DeviceId, Event, Order},
+    profile::Metrics,
     readings,
     schedule::{Plan, Turn},
     state::Limits,
@@ -34,9 +35,12 @@ pub(super) struct Table {
     pub(super) enabled: bool,
     plan: Plan,
     pub(super) limits: Limits,
+    /// How much is exposed of each device.
+    pub(super) metrics: Metrics,
     wants_gateway: bool,
     pub(super) beyond: Beyond,
-    pub(super) devices: BTreeMap<DeviceId, Device>,
+    /// Boxed: a map of values that large leaves much room unused.
+    pub(super) devices: BTreeMap<DeviceId, Box<Device>>,
     /// As in the configuration.
     pub(super) order: Vec<DeviceId>,
     /// One for each device at its next turn; others are of the past and mean nothing.
@@ -66,6 +70,7 @@ impl Table {
             enabled: false,
             plan: plan_of(config, now.instant),
             limits: limits_of(config),
+            metrics: config.metrics,
             wants_gateway: false,
             beyond: Beyond::default(),
             devices: BTreeMap::new(),
@@ -95,6 +100,7 @@ impl Table {
         let before_plan = self.plan;
         self.plan = plan_of(config, before_plan.epoch);
         self.limits = limits_of(config);
+        self.metrics = config.metrics;
         let anchors = self.take_anchors();
         let fresh = self.keep_what_stays(config);
         match (was_enabled, self.enabled) {
@@ -118,12 +124,13 @@ impl Table {
 
     /// The devices in the order of the configuration.
     pub(super) fn devices(&self) -> impl Iterator<Item = &Device> {
-        self.order.iter().filter_map(|id| self.devices.get(id))
+        self.order.iter().filter_map(|id| self.device(*id))
     }
 
     /// All devices, to be changed.
     pub(super) fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
-        self.devices.values_mut().filter(|device| !device.is_anchor)
+        let devices = self.devices.values_mut().map(Box::as_mut);
+        devices.filter(|device| !device.is_anchor)
     }
 
     /// Sets the timers anew from the devices' turns: for a thread that takes over from one that ended half-way.
@@ -219,11 +226,11 @@ impl Table {
     }
 
     pub(super) fn device(&self, id: DeviceId) -> Option<&Device> {
-        self.devices.get(&id)
+        self.devices.get(&id).map(Box::as_ref)
     }
 
     pub(super) fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
-        self.devices.get_mut(&id)
+        self.devices.get_mut(&id).map(Box::as_mut)
     }
 
     /// Has a device asked at `from` or as soon after it as it may be.
@@ -310,13 +317,13 @@ impl Table {
         let mut fresh = Vec::new();
         for spec in config.watched().map(|target| Spec::of(&target)) {
             match before.remove(&spec.name).filter(|old| spec.continues(&old.spec)) {
-                Some(old) => self.keep(old, spec),
+                Some(old) => self.keep(*old, spec),
                 None => fresh.push(spec),
             }
         }
         if let Some(gateway) = before.remove(GATEWAY).filter(|_| self.wants_gateway) {
             let spec = gateway.spec.clone();
-            self.keep(gateway, spec);
+            self.keep(*gateway, spec);
         }
         fresh
     }
@@ -325,19 +332,20 @@ impl Table {
     fn take_anchors(&mut self) -> Vec<Device> {
         self.devices
             .extract_if(.., |_, device| device.is_anchor)
-            .map(|(_, device)| device)
+            .map(|(_, device)| *device)
             .collect()
     }
 
     /// Takes a device out, wherever it is in the order.
     pub(super) fn remove(&mut self, id: DeviceId) -> Option<Device> {
         self.lookups.remove(&id);
-        self.devices.remove(&id)
+        self.devices.remove(&id).map(|device| *device)
     }
 
     pub(super) fn keep(&mut self, mut device: Device, spec: Spec) {
         device.spec = spec;
-        self.devices.insert(device.id, device);
+        device.account.expose(self.metrics);
+        self.devices.insert(device.id, Box::new(device));
     }
 
     /// Gives every device its place in a changed plan.
@@ -386,7 +394,8 @@ impl Table {
         let is_covered = self.maintenance.contains(&spec.name);
         let mut device = Device::new(id, spec, first, now);
         device.machine.excuse(is_covered, &self.limits, now);
-        self.devices.insert(id, device);
+        device.account.expose(self.metrics);
+        self.devices.insert(id, Box::new(device));
         id
     }
 }

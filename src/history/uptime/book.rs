@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 use tracing::warn;
 
-use super::{Hold, Ledger, Tracker, entry::Entry, metrics::Figures};
+use super::{Exposed, Hold, Ledger, Tracker, entry::Entry, metrics::Figures};
 use crate::{
     clock::Now,
     durable::{self, Disk, Format, Log},
@@ -57,6 +57,11 @@ impl Shared {
     /// Devices are to be up for these shares of the known time from now on.
     pub(in crate::history) fn set_objectives(&self, objectives: BTreeMap<SmolStr, f64>) {
         self.lock().figures.objectives = objectives;
+    }
+
+    /// Metrics tell this of every device from now on.
+    pub(in crate::history) fn set_exposed(&self, exposed: Exposed) {
+        self.lock().figures.exposed = exposed;
     }
 
     /// Present values of [`super::METRICS`].

@@ -158,6 +158,35 @@ fn figures_vanish_when_runs_are_missing() {
 }
 
 #[test]
+fn windows_that_nobody_wants_are_no_metrics_and_objectives_stay() {
+    let (disk, now) = (Volatile::default(), start());
+    let mut book = open(&disk, now);
+    book.shared.set_objectives([("router".into(), 0.5)].into());
+    book.shared.set_exposed(Exposed::Nothing);
+    for minute in 0..2 {
+        book.observe(&run(now.after(minutes(minute)), 1.0))
+            .expect("written");
+    }
+    let families = book
+        .shared
+        .lock()
+        .figures
+        .families(HOLD, now.instant + minutes(1));
+    let shown: Vec<_> = families
+        .iter()
+        .filter(|family| !family.points.is_empty())
+        .map(|family| family.desc.name)
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "netkestrel_device_slo_ratio",
+            "netkestrel_device_slo_budget_seconds"
+        ]
+    );
+}
+
+#[test]
 fn an_objective_has_a_budget_once_something_is_known() {
     let (disk, now) = (Volatile::default(), start());
     let mut book = open(&disk, now);

@@ -64,6 +64,10 @@ impl Course {
         let state = State::Is(standing);
         let before = self.marks.last().map(|mark| mark.state);
         if before != Some(state) && !(before.is_none() && standing == Standing::Unknown) {
+            if self.marks.is_empty() {
+                // Most devices stand as they stood for very long.
+                self.marks.reserve_exact(1);
+            }
             self.marks.push(Mark { at: from, state });
             if let Some(note) = note.filter(|note| !note.is_empty()) {
                 self.notes.insert(from, note.clone());

@@ -27,6 +27,8 @@ pub struct Ledger {
     only: Option<SmolStr>,
     /// When the last entry was written.
     newest: Option<Timestamp>,
+    /// How many courses there were when the map was last packed.
+    packed: usize,
 }
 
 impl Ledger {
@@ -52,6 +54,7 @@ impl Ledger {
             let (from, to) = (millis(gap.from), gap.to.map(millis));
             self.courses.values_mut().for_each(|course| course.gap(from, to));
         }
+        self.pack();
         for (device, (sums, outages, then)) in &entry.days {
             let day = Day {
                 sums: *sums,
@@ -60,6 +63,14 @@ impl Ledger {
             if let Some(course) = self.course(device) {
                 course.set_day(millis(entry.t), day, *then);
             }
+        }
+    }
+
+    /// Makes a map of many new devices anew: one that grew by insertions is half empty.
+    fn pack(&mut self) {
+        if self.courses.len() > self.packed / 8 * 9 {
+            self.courses = std::mem::take(&mut self.courses).into_iter().collect();
+            self.packed = self.courses.len();
         }
     }
 

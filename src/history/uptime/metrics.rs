@@ -58,6 +58,16 @@ const BUDGET: Desc = Desc {
 /// Metrics of uptime.
 pub(in crate::history) const METRICS: &[&Desc] = &[&UPTIME, &COVERAGE, &OBJECTIVE, &BUDGET];
 
+/// What metrics tell of every device; an objective and what is left of it, of each that has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Exposed {
+    /// Uptime and coverage of the usual windows.
+    #[default]
+    Windows,
+    /// Nothing: ask the interface for it.
+    Nothing,
+}
+
 /// Shares as whole billionths: half the size, and shown without digits that mean nothing.
 #[derive(Debug, Clone, Copy)]
 struct Shares {
@@ -70,6 +80,7 @@ struct Shares {
 pub(super) struct Figures {
     /// By device, of those that have one.
     pub(super) objectives: BTreeMap<SmolStr, f64>,
+    pub(super) exposed: Exposed,
     at: Option<Instant>,
     devices: Vec<(SmolStr, [Shares; WINDOWS.len()])>,
 }
@@ -141,7 +152,8 @@ impl Figures {
             .is_some_and(|at| now.saturating_duration_since(at) <= longest);
         let is_many = self.devices.len() > MANY;
         let windows = WINDOWS.map(|(name, _)| SmolStr::new_static(name));
-        for (device, shares) in self.devices.iter().filter(|_| is_fresh) {
+        let are_exposed = is_fresh && self.exposed == Exposed::Windows;
+        for (device, shares) in self.devices.iter().filter(|_| are_exposed) {
             for (name, shares) in windows
                 .iter()
                 .zip(shares)

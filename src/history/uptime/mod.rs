@@ -30,7 +30,7 @@ pub(super) use self::{
 pub use self::{
     ledger::Ledger,
     live::Live,
-    metrics::WINDOWS,
+    metrics::{Exposed, WINDOWS},
     outage::{Outage, Record as OutageRecord},
     sums::Sums,
     tracker::{Hold, Tracker},
