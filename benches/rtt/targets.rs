@@ -1,6 +1,6 @@
 //! Whom we ping, how it is configured, and what our exposition says about it.
 
-use std::{fmt::Write, net::Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use crate::support::netkestrel::target;
 
@@ -19,15 +19,6 @@ pub(crate) fn addresses(first: u8, second: u8, count: u16) -> impl Iterator<Item
 pub(crate) fn every_second(targets: impl Iterator<Item = Ipv4Addr>) -> String {
     let head = "log: {level: error}\ncollectors:\n  devices:\n    interval: 1s\n    timeout: 900ms\n    probes: 1\n    targets:\n";
     targets.fold(head.to_owned(), |text, address| text + &target(address))
-}
-
-/// One address per line.
-pub(crate) fn lines(targets: impl Iterator<Item = Ipv4Addr>) -> String {
-    targets.fold(String::new(), |mut text, address| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{address}");
-        text
-    })
 }
 
 /// Sum over all series of a metric.

@@ -17,6 +17,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// One kept connection.
 pub(crate) struct Client {
+    /// What is accepted as content encoding: gzip, as Prometheus asks for it, unless this is changed.
+    pub(crate) encoding: &'static str,
     address: SocketAddr,
     stream: BufReader<TcpStream>,
 }
@@ -50,11 +52,11 @@ impl Client {
         }
     }
 
-    /// Gets `path` with gzip, as Prometheus asks for it. Any status but 200 is an error.
+    /// Gets `path`. Any status but 200 is an error.
     pub(crate) fn get(&mut self, path: &str) -> Result<Answer> {
         let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: {ACCEPT}\r\nAccept-Encoding: gzip\r\n\r\n",
-            self.address
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: {ACCEPT}\r\nAccept-Encoding: {}\r\n\r\n",
+            self.address, self.encoding
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
         let head = self.head(path)?;
@@ -69,6 +71,7 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER))?;
         Ok(Self {
+            encoding: "gzip",
             address,
             stream: BufReader::with_capacity(64 * 1024, stream),
         })
