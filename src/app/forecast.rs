@@ -129,7 +129,7 @@ impl Forecaster {
                     let _ = batches.try_send(Arc::new(batch(&told, now)));
                     self.last.store(Some(Arc::new(Fresh {
                         value: told,
-                        taken: now,
+                        taken: now.instant,
                     })));
                 }
                 Ok(Err(error)) => warn!(error = chain(&error), "no forecasts: history cannot be read"),
@@ -140,7 +140,7 @@ impl Forecaster {
 }
 
 fn family(last: &Fresh<Vec<Full>>, now: Now) -> Family {
-    let age = now.instant.saturating_duration_since(last.taken.instant);
+    let age = now.instant.saturating_duration_since(last.taken);
     let mut family = Family::new(&FULL_SECONDS);
     for full in last.get(now, EVERY).into_iter().flatten() {
         let bounds = match full.forecast {
@@ -218,7 +218,7 @@ mod tests {
         let now = Clock::System.now();
         let told = Fresh {
             value: vec![forecast(10), flat()],
-            taken: now,
+            taken: now.instant,
         };
         let later = |minutes| now.after(Duration::from_mins(minutes));
         let seen = |family: Family| -> Vec<(SmolStr, f64)> {

@@ -193,8 +193,8 @@ impl Guarded {
         stats.runs += 1;
         stats.duration = took;
         if let Some(value) = batch {
-            let taken = value.at;
-            stats.last_success = Some(taken);
+            stats.last_success = Some(value.at);
+            let taken = value.at.instant;
             stats.latest = Some(Fresh { value, taken });
         }
     }
@@ -227,7 +227,7 @@ impl Guarded {
         }
         stats.latest = Some(Fresh {
             value: without_devices(&batch),
-            taken: now,
+            taken: now.instant,
         });
         Some(batch)
     }

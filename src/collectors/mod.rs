@@ -7,7 +7,10 @@ mod guard;
 mod news;
 mod outcome;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -248,13 +251,13 @@ pub struct Fresh<T> {
     /// The value.
     pub value: T,
     /// When it was taken.
-    pub taken: Now,
+    pub taken: Instant,
 }
 
 impl<T> Fresh<T> {
     /// The value, unless it is older than three `interval`s.
     pub fn get(&self, now: Now, interval: Duration) -> Option<&T> {
-        let age = now.instant.saturating_duration_since(self.taken.instant);
+        let age = now.instant.saturating_duration_since(self.taken);
         (age <= interval * 3).then_some(&self.value)
     }
 }

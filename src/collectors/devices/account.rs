@@ -16,21 +16,22 @@ pub(super) const BOUNDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
 
-/// Sums since the start, and since the last interval run.
+/// Sums since the start, and since the last interval run. Small, as there may be tens of thousands: what counts in u32
+/// lasts for a hundred years of probes at a second.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     pub(super) requests: u64,
-    pub(super) failures: [u64; Miss::REASONS.len()],
-    pub(super) unsent: [u64; UnsentReason::REASONS.len()],
+    pub(super) failures: [u32; Miss::REASONS.len()],
+    pub(super) unsent: [u32; UnsentReason::REASONS.len()],
     pub(super) round_trips: Histogram,
     pub(super) last_round_trip: Option<Fresh<Duration>>,
     pub(super) hop_limit: Option<Fresh<u8>>,
-    pub(super) hop_limit_changes: u64,
+    pub(super) hop_limit_changes: u32,
     pub(super) last_success: Option<Now>,
     pub(super) jitter: Duration,
-    pub(super) jitter_samples: u64,
-    pub(super) duplicates: u64,
-    pub(super) late_replies: u64,
+    pub(super) jitter_samples: u32,
+    pub(super) duplicates: u32,
+    pub(super) late_replies: u32,
     exposed: Metrics,
     interval: Sums,
 }
@@ -127,15 +128,18 @@ impl Account {
             return;
         }
         if let Some(value) = answer.hop_limit {
-            let before = self.hop_limit.replace(Fresh { value, taken: now });
-            self.hop_limit_changes += u64::from(before.is_some_and(|before| before.value != value));
+            let before = self.hop_limit.replace(Fresh {
+                value,
+                taken: now.instant,
+            });
+            self.hop_limit_changes += u32::from(before.is_some_and(|before| before.value != value));
         }
         self.round_trips.observe(answer.round_trip.as_secs_f64());
         self.interval.timed += 1;
         self.interval.round_trips += answer.round_trip;
         let previous = self.last_round_trip.replace(Fresh {
             value: answer.round_trip,
-            taken: now,
+            taken: now.instant,
         });
         if let Some(previous) = previous {
             let difference = answer.round_trip.abs_diff(previous.value);

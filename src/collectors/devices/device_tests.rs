@@ -148,7 +148,7 @@ fn what_keeps_an_echo_from_being_sent_decides_on_the_fallback() {
         let follow_up = device.record(&ended(&echo, unsent.clone()), &plan, &LIMITS, now);
         let FollowUp::Ask(connect) = follow_up else {
             assert!(!falls_back, "{why}");
-            assert_eq!(device.account.unsent.iter().sum::<u64>(), 1, "{why}");
+            assert_eq!(device.account.unsent.iter().sum::<u32>(), 1, "{why}");
             continue;
         };
         assert!(falls_back, "{why}");
@@ -158,7 +158,7 @@ fn what_keeps_an_echo_from_being_sent_decides_on_the_fallback() {
             FollowUp::Nothing,
             "{why}: there is no third way"
         );
-        assert_eq!(device.account.unsent.iter().sum::<u64>(), 1, "{why}");
+        assert_eq!(device.account.unsent.iter().sum::<u32>(), 1, "{why}");
     }
 }
 

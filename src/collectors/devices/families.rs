@@ -131,17 +131,17 @@ const FULL: &[Row] = &[
     (&LAST_RTT, |f, s| f.push_some(s.name(), s.last_round_trip())),
     (&JITTER, |f, s| f.push(s.name(), s.account().jitter.as_secs_f64())),
     (&JITTER_SAMPLES, |f, s| {
-        f.push(s.name(), s.account().jitter_samples as f64);
+        f.push(s.name(), s.account().jitter_samples.into());
     }),
     (&DUPLICATES, |f, s| {
-        f.push(s.name(), s.account().duplicates as f64);
+        f.push(s.name(), s.account().duplicates.into());
     }),
-    (&LATE, |f, s| f.push(s.name(), s.account().late_replies as f64)),
+    (&LATE, |f, s| f.push(s.name(), s.account().late_replies.into())),
     (&HOP_LIMIT, |f, s| {
         f.push_some(s.name(), s.fresh(s.account().hop_limit.as_ref()).map(f64::from));
     }),
     (&HOP_LIMIT_CHANGES, |f, s| {
-        f.push(s.name(), s.account().hop_limit_changes as f64);
+        f.push(s.name(), s.account().hop_limit_changes.into());
     }),
     (&LAST_SUCCESS, |f, s| {
         f.push_some(s.name(), s.account().last_success.map(Now::unix_seconds));
@@ -155,7 +155,10 @@ const LEAN: &[Row] = &[
     INFO_ROW,
     REQUESTS_ROW,
     (&ALL_FAILURES, |f, s| {
-        f.push(s.name(), s.account().failures.iter().sum::<u64>() as f64);
+        f.push(
+            s.name(),
+            s.account().failures.iter().copied().map(f64::from).sum(),
+        );
     }),
     RTT_ROW,
 ];
@@ -239,11 +242,11 @@ impl Seen<'_> {
             .map(|time| time.as_secs_f64())
     }
 
-    fn by_reason<const N: usize>(&self, family: &mut Family, reasons: &[&'static str; N], counts: &[u64; N]) {
+    fn by_reason<const N: usize>(&self, family: &mut Family, reasons: &[&'static str; N], counts: &[u32; N]) {
         for (reason, count) in reasons.iter().zip(counts) {
             family.push(
                 [self.device.spec.name.clone(), SmolStr::new_static(reason)],
-                *count as f64,
+                f64::from(*count),
             );
         }
     }

@@ -307,7 +307,7 @@ fn a_name_that_resolves_late_and_moves_stays_one_device() {
     );
     assert_eq!(table.take_news(), [], "nothing of this is an outage");
     let device = table.devices().next().expect("is configured");
-    assert_eq!(device.account.failures.iter().sum::<u64>(), 0, "nor a loss");
+    assert_eq!(device.account.failures.iter().sum::<u32>(), 0, "nor a loss");
 }
 
 /// Everything that is due until `now` is missed at once.

@@ -188,7 +188,10 @@ impl Collect for Collector {
             .find(|reading| *reading.signal == cpu::USAGE_SIGNAL);
         *lock(&self.usage) = usage
             .and_then(|reading| reading.observed.value())
-            .map(|value| Fresh { value, taken: now });
+            .map(|value| Fresh {
+                value,
+                taken: now.instant,
+            });
         Outcome {
             data: batch,
             failures,

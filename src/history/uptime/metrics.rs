@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     time::{Duration, Instant},
 };
 
@@ -68,11 +69,15 @@ pub enum Exposed {
     Nothing,
 }
 
-/// Shares as whole billionths: half the size, and shown without digits that mean nothing.
+/// A share from 0 to 1 as whole billionths, and one more: small, also where there is none, and shown without digits that
+/// mean nothing.
+#[derive(Debug, Clone, Copy)]
+struct Share(NonZeroU32);
+
 #[derive(Debug, Clone, Copy)]
 struct Shares {
-    uptime: Option<u32>,
-    coverage: u32,
+    uptime: Option<Share>,
+    coverage: Share,
 }
 
 /// What was computed last.
@@ -103,8 +108,8 @@ impl Figures {
         let devices = tracker.watched().iter().map(|device| {
             let windows = tracker.windows(device, now).unwrap_or_default();
             let shares = windows.map(|sums| Shares {
-                uptime: sums.ratio().map(billionths),
-                coverage: billionths(sums.coverage()),
+                uptime: sums.ratio().map(Share::of),
+                coverage: Share::of(sums.coverage()),
             });
             (device.clone(), shares)
         });
@@ -133,7 +138,7 @@ impl Figures {
                 coverage,
             }) = shares.get(month)
             {
-                let left = length * share(*coverage) * (share(*uptime) - slo);
+                let left = length * coverage.ratio() * (uptime.ratio() - slo);
                 budget.push(
                     [device.clone(), SmolStr::new_static(ONE)],
                     (left * 1e3).round() / 1e3,
@@ -160,8 +165,8 @@ impl Figures {
                 .filter(|(name, _)| !is_many || *name == ONE)
             {
                 let labels = || [device.clone(), name.clone()];
-                uptime.push_some(labels(), shares.uptime.map(share));
-                coverage.push(labels(), share(shares.coverage));
+                uptime.push_some(labels(), shares.uptime.map(Share::ratio));
+                coverage.push(labels(), shares.coverage.ratio());
             }
         }
         let (objective, budget) = self.objectives(is_fresh);
@@ -169,15 +174,17 @@ impl Figures {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share is from 0 to 1"
-)]
-fn billionths(ratio: f64) -> u32 {
-    (ratio * 1e9) as u32
-}
+impl Share {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share is from 0 to 1"
+    )]
+    fn of(ratio: f64) -> Self {
+        Self(NonZeroU32::MIN.saturating_add((ratio * 1e9) as u32))
+    }
 
-fn share(billionths: u32) -> f64 {
-    f64::from(billionths) / 1e9
+    fn ratio(self) -> f64 {
+        f64::from(self.0.get() - 1) / 1e9
+    }
 }
