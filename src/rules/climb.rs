@@ -100,15 +100,22 @@ pub(super) struct Stand {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Climb {
     /// One for each level; none while no level is passed, as of nearly all subjects.
-    steps: Vec<Step>,
+    steps: Box<[Step]>,
     last: Option<Instant>,
     paused: bool,
+}
+
+/// At the foot of the ladder.
+fn below(ladder: &[Rung]) -> Box<[Step]> {
+    vec![Step::Below; ladder.len()].into_boxed_slice()
 }
 
 impl Climb {
     /// Fires since then in `severity`, whatever was known of the levels up to it.
     pub(super) fn resume(&mut self, ladder: &[Rung], severity: Severity, since: Now) {
-        self.steps.resize(ladder.len(), Step::Below);
+        if self.steps.len() != ladder.len() {
+            self.steps = below(ladder);
+        }
         let steps = self.steps.iter_mut().zip(ladder);
         for (step, _) in steps.filter(|(_, rung)| rung.severity <= severity) {
             *step = Step::Held { from: since };
@@ -119,13 +126,13 @@ impl Climb {
     pub(super) fn read(&mut self, ladder: &[Rung], hold: Duration, value: f64, at: Now, patience: Duration) {
         let spell = self.spell(at.instant, patience);
         if self.steps.is_empty() && ladder.iter().any(|rung| rung.is_passed(value)) {
-            self.steps = vec![Step::Below; ladder.len()];
+            self.steps = below(ladder);
         }
         for (step, rung) in self.steps.iter_mut().zip(ladder) {
             *step = step.next(rung, value, spell, at).settled(hold);
         }
         if self.steps.iter().all(|step| *step == Step::Below) {
-            self.steps = Vec::new();
+            self.steps = Box::default();
         }
         self.last = Some(at.instant);
         self.paused = false;

@@ -28,6 +28,8 @@ pub(super) struct Judge {
     filter: Filter,
     ladder: Vec<Rung>,
     subjects: BTreeMap<SmolStr, Subject>,
+    /// Who read what of them: one, or a few where several collectors tell of one signal.
+    sources: Vec<Source>,
     /// How many there were when the map was last packed.
     packed: usize,
 }
@@ -38,12 +40,32 @@ pub(super) struct Sitting<'b> {
     pub(super) patience: Duration,
 }
 
+/// Small, as there may be tens of thousands.
 #[derive(Debug, Clone)]
 struct Subject {
+    climb: Climb,
+    /// Place of its source.
+    source: u8,
+    absent: u8,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Source {
     signal: &'static Signal,
     collector: &'static str,
-    climb: Climb,
-    absent: u8,
+}
+
+impl Source {
+    /// The place of this one in `sources`, at their end if it is new.
+    fn place_in(self, sources: &mut Vec<Self>) -> u8 {
+        let is_same =
+            |known: &Self| std::ptr::eq(known.signal, self.signal) && known.collector == self.collector;
+        let place = sources.iter().position(is_same).unwrap_or_else(|| {
+            sources.push(self);
+            sources.len() - 1
+        });
+        u8::try_from(place).unwrap_or(u8::MAX)
+    }
 }
 
 impl Judge {
@@ -55,6 +77,7 @@ impl Judge {
             },
             ladder: Rung::ladder(&rule),
             subjects: BTreeMap::new(),
+            sources: Vec::new(),
             packed: 0,
             rule,
         }
@@ -83,6 +106,7 @@ impl Judge {
         });
         Self {
             subjects: subjects.collect(),
+            sources: before.sources,
             ..self
         }
     }
@@ -120,10 +144,13 @@ impl Judge {
             wall: one.since,
         };
         // What a replay taught about higher levels and about absence stays.
-        let unknown = || Subject {
+        let source = Source {
             signal: one.signal,
             collector: one.collector,
+        };
+        let unknown = || Subject {
             climb: Climb::default(),
+            source: source.place_in(&mut self.sources),
             absent: 0,
         };
         let subject = self.subjects.entry(one.subject).or_insert_with(unknown);
@@ -135,8 +162,9 @@ impl Judge {
     /// Judges a reading that no other rule explains.
     pub(super) fn hear(&mut self, reading: &Reading, sitting: &Sitting<'_>) -> Verdict {
         let at = sitting.batch.at;
+        let source = self.source_of(reading, sitting);
         let (ladder, hold) = (&self.ladder, *self.rule.hold);
-        let climb = &mut meet(&mut self.subjects, reading, sitting.batch.collector).climb;
+        let climb = &mut meet(&mut self.subjects, reading, source).climb;
         let value = match judgeable(reading.observed) {
             Ok(value) => value,
             Err(Missing::Paused) => {
@@ -171,7 +199,8 @@ impl Judge {
 
     /// Another rule explains whatever this reading says.
     pub(super) fn explained(&mut self, reading: &Reading, sitting: &Sitting<'_>, by: &str) -> Verdict {
-        let subject = meet(&mut self.subjects, reading, sitting.batch.collector);
+        let source = self.source_of(reading, sitting);
+        let subject = meet(&mut self.subjects, reading, source);
         subject.climb = Climb::default();
         Verdict::Explained { by: by.into() }
     }
@@ -182,18 +211,22 @@ impl Judge {
         let rule: SmolStr = self.rule.name.as_str().into();
         let seen: HashSet<&SmolStr> = seen.iter().map(|reading| &reading.subject).collect();
         self.subjects.retain(|name, subject| {
-            if subject.collector != batch.collector || seen.contains(name) {
+            let source = self.sources.get(usize::from(subject.source));
+            let Some(source) = source.filter(|source| source.collector == batch.collector) else {
+                return true;
+            };
+            if seen.contains(name) {
                 return true;
             }
             subject.absent += 1;
             if subject.absent < GONE_AFTER {
                 return true;
             }
-            let covers = subject.signal.name == self.rule.signal && self.filter.passes(name);
+            let covers = source.signal.name == self.rule.signal && self.filter.passes(name);
             findings.push(Finding {
                 rule: rule.clone(),
                 subject: name.clone(),
-                signal: subject.signal,
+                signal: source.signal,
                 at: batch.at,
                 verdict: if covers {
                     Verdict::Gone
@@ -207,6 +240,14 @@ impl Judge {
 }
 
 impl Judge {
+    fn source_of(&mut self, reading: &Reading, sitting: &Sitting<'_>) -> u8 {
+        let source = Source {
+            signal: reading.signal,
+            collector: sitting.batch.collector,
+        };
+        source.place_in(&mut self.sources)
+    }
+
     /// Makes a map of many new subjects anew: one that grew by insertions is half empty.
     fn pack(&mut self) {
         if self.subjects.len() > self.packed / 8 * 9 {
@@ -217,18 +258,13 @@ impl Judge {
 }
 
 /// The subject of `reading`, present and known from now on.
-fn meet<'s>(
-    subjects: &'s mut BTreeMap<SmolStr, Subject>,
-    reading: &Reading,
-    collector: &'static str,
-) -> &'s mut Subject {
+fn meet<'s>(subjects: &'s mut BTreeMap<SmolStr, Subject>, reading: &Reading, source: u8) -> &'s mut Subject {
     let unknown = || Subject {
-        signal: reading.signal,
-        collector,
         climb: Climb::default(),
+        source,
         absent: 0,
     };
     let subject = subjects.entry(reading.subject.clone()).or_insert_with(unknown);
-    (subject.collector, subject.absent) = (collector, 0);
+    (subject.source, subject.absent) = (source, 0);
     subject
 }

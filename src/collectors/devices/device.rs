@@ -94,17 +94,21 @@ impl Spec {
 pub(super) enum Place {
     /// Given.
     Fixed(SocketAddr),
-    /// Looked up.
-    Named {
-        /// The last address that was found.
-        found: Option<SocketAddr>,
-        /// Why there is none.
-        error: String,
-        /// Whether a lookup has ever ended.
-        tried: bool,
-        /// Lookups that failed since the last one that did not.
-        failures: u32,
-    },
+    /// Looked up. Boxed, as most devices are given by address and there may be very many.
+    Named(Box<Named>),
+}
+
+/// What is known of a name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Named {
+    /// The last address that was found.
+    pub(super) found: Option<SocketAddr>,
+    /// Why there is none.
+    pub(super) error: String,
+    /// Whether a lookup has ever ended.
+    pub(super) tried: bool,
+    /// Lookups that failed since the last one that did not.
+    pub(super) failures: u32,
 }
 
 /// How far ahead an unasked question is looked at again while its name is being looked up.
@@ -149,12 +153,7 @@ impl Device {
     pub(super) fn new(id: DeviceId, spec: Spec, first: Instant, now: Now) -> Self {
         let place = match spec.address.parse::<IpAddr>() {
             Ok(ip) => Place::Fixed(SocketAddr::new(ip, 0)),
-            Err(_) => Place::Named {
-                found: None,
-                error: String::new(),
-                tried: false,
-                failures: 0,
-            },
+            Err(_) => Place::Named(Box::default()),
         };
         Self {
             id,
@@ -178,22 +177,15 @@ impl Device {
 
     /// The present address, if there is one.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        match self.place {
-            Place::Fixed(address) => Some(address),
-            Place::Named { found, .. } => found,
+        match &self.place {
+            Place::Fixed(address) => Some(*address),
+            Place::Named(named) => named.found,
         }
     }
 
     /// Takes the device's turn: an order if it is to be asked and can be.
     pub(super) fn step(&mut self, plan: &Plan, limits: &Limits, now: Now) -> Option<Order> {
-        if matches!(
-            self.place,
-            Place::Named {
-                found: None,
-                tried: false,
-                ..
-            }
-        ) {
+        if matches!(&self.place, Place::Named(named) if named.found.is_none() && !named.tried) {
             self.machine.forget(Cause::LookingUp, now);
             self.turn.postpone(now.instant + LOOKUP_PAUSE);
             return None;
@@ -394,7 +386,7 @@ impl Device {
 
     fn unresolved(&mut self, limits: &Limits, now: Now) {
         let detail = match &self.place {
-            Place::Named { error, .. } => error.clone(),
+            Place::Named(named) => named.error.clone(),
             Place::Fixed(_) => String::new(),
         };
         let outcome = Outcome::Unsent(Unsent {

@@ -254,12 +254,11 @@ fn a_name_waits_for_its_first_lookup_and_then_counts_as_unresolved() {
         (device.account.unsent, device.machine.cause()),
         ([0; 4], &Cause::LookingUp)
     );
-    device.place = Place::Named {
-        found: None,
+    device.place = Place::Named(Box::new(Named {
         error: "no such name".to_owned(),
         tried: true,
-        failures: 0,
-    };
+        ..Named::default()
+    }));
     assert_eq!(device.step(&plan, &LIMITS, now), None);
     assert_eq!(device.account.unsent, [1, 0, 0, 0]);
     assert_eq!(

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    device::Place,
+    device::{Named, Place},
     probe::{DeviceId, IcmpVersion},
     table::Table,
 };
@@ -67,15 +67,15 @@ impl Table {
         let (Some(device), Some(at)) = (self.devices.get_mut(&id), self.lookups.get_mut(&id)) else {
             return;
         };
-        let Place::Named {
+        let Place::Named(named) = &mut device.place else {
+            return;
+        };
+        let Named {
             found,
             error,
             tried,
             failures,
-        } = &mut device.place
-        else {
-            return;
-        };
+        } = &mut **named;
         let before = *found;
         let first = !std::mem::replace(tried, true);
         *at = Some(
@@ -118,7 +118,7 @@ impl Table {
         let named = self
             .devices
             .values()
-            .filter(|device| matches!(device.place, Place::Named { .. }));
+            .filter(|device| matches!(device.place, Place::Named(_)));
         self.lookups = named
             .map(|d| (d.id, before.get(&d.id).copied().unwrap_or(Some(now.instant))))
             .collect();

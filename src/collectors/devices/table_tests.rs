@@ -209,7 +209,7 @@ fn each_half_of_a_device_is_at_an_address_of_its_version() {
         let found: Vec<_> = table.devices().map(Device::address).collect();
         assert_eq!(found, addresses);
         let place = |device: &Device| match &device.place {
-            Place::Named { error, .. } => error.clone(),
+            Place::Named(named) => named.error.clone(),
             Place::Fixed(_) => panic!("it has a name"),
         };
         assert_eq!(table.devices().map(place).collect::<Vec<_>>(), errors);

@@ -338,12 +338,11 @@ fn a_parent_that_cannot_be_judged_explains_nothing() {
     let mut world = World::new(timing, SITE, &[("a", 100.0, 1e9)]);
     let router = world.table.devices().next().expect("the router").id;
     if let Some(device) = world.table.device_mut(router) {
-        device.place = super::super::device::Place::Named {
-            found: None,
+        device.place = super::super::device::Place::Named(Box::new(super::super::device::Named {
             error: "no such name".to_owned(),
             tried: true,
-            failures: 0,
-        };
+            ..super::super::device::Named::default()
+        }));
     }
     let world = world.run(200.0);
     assert_eq!(world.told(), ["a down"]);
