@@ -31,8 +31,6 @@ pub struct Saved {
 /// Where [`Saved`] is kept.
 pub struct Store {
     document: Document<Saved>,
-    /// Whether the file is ours to write.
-    writes: bool,
 }
 
 impl Store {
@@ -41,7 +39,6 @@ impl Store {
     pub fn new(disk: Arc<dyn Disk>, folder: &Path) -> Self {
         Self {
             document: Document::new(disk, folder.join(FILE), FORMAT),
-            writes: true,
         }
     }
 
@@ -50,13 +47,10 @@ impl Store {
         match self.document.load() {
             Ok(saved) => saved,
             Err(problem @ Error::Newer { .. }) => {
-                self.writes = false;
                 error!(error = %problem, "alerts begin anew and are not saved");
                 None
             }
             Err(problem) => {
-                // Unreadable is not empty: what is there must not be replaced by nothing.
-                self.writes = false;
                 warn!(error = %problem, "alerts begin anew and are not saved");
                 None
             }
@@ -66,16 +60,12 @@ impl Store {
     /// Whether states are saved at all.
     #[must_use]
     pub fn saves(&self) -> bool {
-        self.writes
+        self.document.is_ours()
     }
 
     /// Saves; durable when it returns `Ok`. Does nothing when the file is not ours to write.
     pub fn save(&self, saved: &Saved) -> Result<(), Error> {
-        if self.writes {
-            self.document.save(saved)
-        } else {
-            Ok(())
-        }
+        self.document.save(saved)
     }
 }
 

@@ -46,8 +46,6 @@ impl Saved {
 /// Where [`Saved`] is kept.
 pub struct Store {
     document: Document<Saved>,
-    /// Whether the file is ours to write.
-    writes: bool,
 }
 
 impl Store {
@@ -56,7 +54,6 @@ impl Store {
     pub fn new(disk: Arc<dyn Disk>, folder: &Path) -> Self {
         Self {
             document: Document::new(disk, folder.join(FILE), FORMAT),
-            writes: true,
         }
     }
 
@@ -65,8 +62,6 @@ impl Store {
         match self.document.load() {
             Ok(saved) => saved,
             Err(error) => {
-                // Unreadable is not empty: what is there must not be replaced by nothing.
-                self.writes = false;
                 warn!(%error, "what is usual is learnt anew and is not saved");
                 None
             }
@@ -78,11 +73,7 @@ impl Store {
     /// # Errors
     /// When the disk does not take it; what was saved before is still there then.
     pub fn save(&self, saved: &Saved) -> Result<(), Error> {
-        if self.writes {
-            self.document.save(saved)
-        } else {
-            Ok(())
-        }
+        self.document.save(saved)
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Document<T> {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     format: Format,
+    /// Whether it may be written: unreadable is not empty, and what is there must not be replaced by nothing.
+    is_ours: bool,
     of: PhantomData<fn(T) -> T>,
 }
 
@@ -28,6 +30,7 @@ impl<T: Serialize + DeserializeOwned> Document<T> {
             disk,
             path: path.into(),
             format,
+            is_ours: true,
             of: PhantomData,
         }
     }
@@ -38,8 +41,21 @@ impl<T: Serialize + DeserializeOwned> Document<T> {
         &self.path
     }
 
-    /// The value; `None` when there is no file, or only a damaged one, which is then set aside.
-    pub fn load(&self) -> Result<Option<T>, Error> {
+    /// Whether values are saved at all: not when the last [`load`](Self::load) failed.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.is_ours
+    }
+
+    /// The value; `None` when there is no file, or only a damaged one, which is then set aside. A file that cannot be
+    /// read, such as one of a newer version, is not written any more.
+    pub fn load(&mut self) -> Result<Option<T>, Error> {
+        let loaded = self.read();
+        self.is_ours = loaded.is_ok();
+        loaded
+    }
+
+    fn read(&self) -> Result<Option<T>, Error> {
         let mut bytes = Vec::new();
         let read = self
             .disk
@@ -78,8 +94,12 @@ impl<T: Serialize + DeserializeOwned> Document<T> {
         }
     }
 
-    /// Replaces the value; durable when this returns `Ok`, unchanged when it returns `Err`.
+    /// Replaces the value; durable when this returns `Ok`, unchanged when it returns `Err`. Does nothing when the file is
+    /// not [ours](Self::is_ours).
     pub fn save(&self, value: &T) -> Result<(), Error> {
+        if !self.is_ours {
+            return Ok(());
+        }
         let result = self.disk.replace(&self.path, &mut |file| {
             file.write_all(Header::line(self.format).as_bytes())?;
             serde_json::to_writer(&mut *file, value)?;
